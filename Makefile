@@ -18,6 +18,7 @@
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
+#   make bench-ideas  ways to save evaluations that gain nothing, side by side
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
 #   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
@@ -51,9 +52,9 @@ OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /d
 NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefer-vector-width=512 -x c - -o /dev/null 2>/dev/null && echo -march=native -mprefer-vector-width=512)
 
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
-DIGITS = examples/digits/unet.h examples/digits/weights.bin
+DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-ideas bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -63,6 +64,8 @@ $(BUILD):
 # ------------------------------------------------------------------ demo and tool
 $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+$(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
@@ -122,7 +125,6 @@ docs: $(BUILD)/diffkit $(BUILD)/figures particles
 WASM = clang --target=wasm32 -std=c11 -O2 -msimd128 -mbulk-memory -ffreestanding -nostdlib -I. -Idocs/playground/libc \
     -Wl,--no-entry,--strip-all,-z,stack-size=131072
 PAGE = docs/playground/playground.c docs/playground/weights.h examples/digits/unet.h examples/explain.h diffkit.h
-PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/*.zh.md)
 $(BUILD)/playground.wasm: $(PAGE) $(wildcard docs/playground/libc/*.h) | $(BUILD)
 	$(call need,{ clang --version && command -v wasm-ld; },clang with wasm-ld,clang and lld (Debian$(,) Ubuntu$(,) Fedora$(,) Arch))
 	$(WASM) $(WARN) $< -o $@
@@ -268,6 +270,12 @@ bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_noise
 	sh bench/flags.sh
 	-$(PYTHON) bench/peers/randn.py
+
+$(BUILD)/bench_ideas: $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) diffkit.h $(DIGITS) | $(BUILD)
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+bench-ideas: $(BUILD)/bench_ideas
+	$<
 
 # PEERS: options for bench/peers/steps.py
 $(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)

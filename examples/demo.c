@@ -26,12 +26,13 @@ static int sample(digits *net, dk_config *c, int fleeting_bar, dk_real *x) {
     return 1;
 }
 
-/* Writes a picture next to the program. */
-static int write_picture(const char *program, const char *name, const dk_real *x, int count) {
+/* Writes a picture next to the program. labels: NULL, or what stands before every row. */
+static int write_picture(const char *program, const char *name, const dk_real *x, int count,
+                         const char *const *labels) {
     char path[1024];
     const char *slash = strrchr(program, '/');
     int length = snprintf(path, sizeof path, "%.*s%s", slash ? (int)(slash - program) + 1 : 0, program, name);
-    if (length >= (int)sizeof path || digits_png(path, x, count, CLASSES, 3)) {
+    if (length >= (int)sizeof path || digits_labelled_png(path, x, count, CLASSES, 3, labels)) {
         fprintf(stderr, "demo: cannot write %s\n", path);
         return 1;
     }
@@ -44,10 +45,12 @@ static int write_picture(const char *program, const char *name, const dk_real *x
 static int draw_digits(digits *net, const char *program) {
     dk_config c = digits_config(net);
     c.sampler = dk_sampler_named("dpmpp_2m_sde"); /* fresh noise in each step mends errors of earlier ones */
-    c.steps = 2 * STEPS, c.batch = SHEET, c.seed = 1;
-    printf("1. %d digits, one column per class: %s, %d steps\n", c.batch, c.sampler.name, c.steps);
+    c.steps = STEPS, c.batch = SHEET, c.seed = 1;
+    c.guidance.scale = 3, c.guidance.doubled = 1; /* towards what is said of a class */
+    printf("1. %d digits, one column per class: %s, %d steps, guidance %g\n", c.batch, c.sampler.name,
+           c.steps, c.guidance.scale);
     fflush(stdout);
-    return sample(net, &c, 0, sheet) || write_picture(program, "digits.png", sheet, SHEET);
+    return sample(net, &c, 0, sheet) || write_picture(program, "digits.png", sheet, SHEET, NULL);
 }
 
 /* --------------------------------------------------------------- 2. three families, one model */
@@ -115,7 +118,8 @@ static int draw_families(digits *net, const char *program) {
     printf("\n   dpmpp_2m steps over log(alpha/sigma), which all families share: the digits must be the\n"
            "   same up to rounding (below %g%%). %s. Top to bottom VE, flow, VP:\n",
            100 * tolerance, largest < tolerance ? "PASS: they are" : "FAIL: they are not");
-    if (write_picture(program, "families.png", family_x[0], FAMILIES * ONE_EACH)) return 1;
+    static const char *const labels[FAMILIES] = {"VE", "flow", "VP"};
+    if (write_picture(program, "families.png", family_x[0], FAMILIES * ONE_EACH, labels)) return 1;
 
     printf("   Integrators of an ODE work in the scaling of their family, and agree as far as they are\n"
            "   accurate:\n\n");

@@ -7,13 +7,15 @@
 #include "diffkit.h"
 
 #include "digits.h"
+#include "fit.h"
+#include "tune.h"
 #include "explain.h"
 #include <limits.h>
 #include <signal.h>
 
 enum { OK, FAILED, WRONG, STOPPED };
-enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32 };
-enum { MODEL = LEVELS | PLAN | COMPARE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128 };
+enum { MODEL = LEVELS | PLAN | COMPARE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
 enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
@@ -28,6 +30,8 @@ typedef struct arguments {
     const char *sides[2]; /* compare: samplers by name, or settings for dk_config_set */
     const char *state, *resume, *preview;
     int stop_after, preview_every;
+    int budget, best;
+    const char *name, *samplers, *grids;
     char **words; /* of the command line, from the program's name on, NULL at the end */
 } arguments;
 
@@ -103,20 +107,20 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
-    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SAMPLE, "X", 0,
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SAMPLE | ENDS, "X", 0,
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
-    {"class", CLASSES, AT(classes), DIGITS, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
-    {"count", WHOLE, AT(count), DIGITS, "N", 0, "how many (one of each class)"},
-    {"seed", SEED, AT(c.seed), DIGITS, "N", 0, "seed of the noise (0)"},
+    {"class", CLASSES, AT(classes), DIGITS | ENDS, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
+    {"count", WHOLE, AT(count), DIGITS | TUNE, "N", 0, "how many (one of each class)"},
+    {"seed", SEED, AT(c.seed), DIGITS | ENDS, "N", 0, "seed of the noise (0)"},
     {"noise", CHOICE, AT(c.noise.kind), SAMPLE,
      "philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde", DK_NOISE_PHILOX,
      "generator of the initial noise (philox)"},
     {"step-noise", CHOICE, AT(c.step_noise.kind), SAMPLE,
      "philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde", DK_NOISE_PHILOX,
      "  and of the sampler's (the same, going on)"},
-    {"weights", TEXT, AT(weights), DIGITS, "FILE", 0, "the network (examples/digits/weights.bin)"},
+    {"weights", TEXT, AT(weights), DIGITS | ENDS, "FILE", 0, "the network (examples/digits/weights.bin)"},
     {"out", TEXT, AT(out), SAMPLE, "FILE", 0, "the picture (digits.png)"},
     {"preview", TEXT, AT(preview), SAMPLE, "FILE", 0, "a picture of the denoised estimate, while it runs,"},
     {"preview-every", WHOLE, AT(preview_every), SAMPLE, "N", 0, "  every so many evaluations (5)"},
@@ -124,6 +128,12 @@ static const option options[] = {
     {"stop-after", WHOLE, AT(stop_after), SAMPLE, "N", 0, "as Ctrl-C, after so many evaluations in all"},
     {"resume", TEXT, AT(resume), SAMPLE, "FILE", 0, "goes on from there, with the same options otherwise"},
     {"evals", WHOLE, AT(c.steps), INVERT, "N", 0, "about so many evaluations each way (60)"},
+    {"evaluations", WHOLE, AT(c.steps), ENDS, "N", 0, "of each sample (5)"},
+    {"budget", WHOLE, AT(budget), FIT, "N", 0, "evaluations that fitting may take (0: as many as it needs)"},
+    {"name", TEXT, AT(name), FIT, "NAME", 0, "what the plan is called in C (fitted)"},
+    {"samplers", TEXT, AT(samplers), TUNE, "A,B:F=V,...", 0, "which samplers, some with fields (all)"},
+    {"grids", TEXT, AT(grids), TUNE, "A,B,...", 0, "  and grids (all)"},
+    {"best", WHOLE, AT(best), TUNE, "N", 0, "how many are shown (20)"},
     {"json", FLAG, AT(json), LIST | LEVELS | PLAN, NULL, 0, "output as JSON; infinite numbers are null"},
     {"explain", FLAG, AT(explain), PLAN, NULL, 0, "every row with a sentence that says what it does"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
@@ -142,6 +152,8 @@ static const struct {
     {"compare", COMPARE, "compare A B [OPTIONS]", "where two samplers differ; A, B: names, or \"F=V ...\""},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
     {"invert", INVERT, "invert [OPTIONS]", "take digits to noise and back: each sampler's error"},
+    {"fit", FIT, "fit [OPTIONS]", "fit a plan to the shipped network, and print it as C"},
+    {"tune", TUNE, "tune [OPTIONS]", "rank samplers and grids by their distance from the exact solution"},
     {"help", 0, "help [COMMAND]", "this, or the options of a command"},
 };
 
@@ -1086,6 +1098,111 @@ static int invert_all(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     return WRONG;
 }
 
+/* -------------------------------------------------------------------------------- fit, tune */
+
+static int show_fit(void *user, const fit *f, const char *doing, double error) {
+    (void)user;
+    fprintf(stderr, "%-8s RMS %.5f after %ld evaluations\n", doing, error, f->evaluations);
+    return stopping;
+}
+
+/* The network's config with what the command line says. */
+static dk_config exact(const arguments *a, const digits *d) {
+    dk_config c = digits_config(d);
+    c.seed = a->c.seed, c.guidance.scale = a->c.guidance.scale, c.steps = a->c.steps;
+    return c;
+}
+
+static int fit_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
+    static const char *const chosen[] = {"the base: nothing was better", "the family's", "the polished one"};
+    fit f;
+    (void)hash, (void)x;
+    memset(&f, 0, sizeof f);
+    f.config = exact(a, d), f.denoise = digits_denoise, f.user = d, f.conditions = d->count;
+    f.budget = a->budget, f.progress = show_fit;
+    signal(SIGINT, stop), signal(SIGTERM, stop);
+    dk_status status = fit_run(&f);
+    if (status) fprintf(stderr, "diffkit: %s\n", f.message);
+    if (status && status != DK_CANCELLED) return status == DK_ERROR_CONFIG ? WRONG : FAILED;
+    printf("/* %d evaluations, and one at x = 0 for all samples of a class; guidance %g. RMS on noise that was held out: base %.4f",
+           f.config.steps, a->c.guidance.scale > 0 ? a->c.guidance.scale : 1, f.error[FIT_BASE]);
+    if (f.error[FIT_FAMILY] > 0) printf(", family %.4f", f.error[FIT_FAMILY]);
+    if (f.error[FIT_POLISHED] > 0) printf(", polished %.4f", f.error[FIT_POLISHED]);
+    printf(".\n   Fitted with %ld evaluations. This is %s. */\n", f.evaluations, chosen[f.choice]);
+    if (f.plan.steps && fit_write(stdout, a->name, &f.plan)) return FAILED;
+    return status ? STOPPED : OK;
+}
+
+typedef struct tuned {
+    char sampler[64], grid[64];
+    double rms, median;
+} tuned;
+
+static int closer(const void *a, const void *b) {
+    double u = ((const tuned *)a)->rms, v = ((const tuned *)b)->rms;
+    return (u > v) - (u < v);
+}
+
+/* Item i of "A,B,C", or of the library's list where there is none; 0 past the end. */
+static int item(const char *list, const char *known, int i, char *to, size_t size) {
+    for (; list && *list && i > 0; i--) list += strcspn(list, ","), list += *list == ',';
+    if (list ? !*list : !known) return 0;
+    snprintf(to, size, "%.*s", (int)(list ? strcspn(list, ",") : strlen(known)), list ? list : known);
+    return 1;
+}
+
+static int sampler_item(const arguments *a, int i, char *to, size_t size) {
+    const dk_sampler_info *info = dk_sampler_at(i);
+    return item(a->samplers, info ? info->name : NULL, i, to, size);
+}
+
+static int grid_item(const arguments *a, int i, char *to, size_t size) {
+    const dk_named *grid = dk_grid_at(i);
+    return item(a->grids, grid ? grid->name : NULL, i, to, size);
+}
+
+/* Names that are given must be known. */
+static int check_items(const arguments *a, const dk_config *config) {
+    char sampler[64], grid[64];
+    dk_config c = *config;
+    for (int i = 0; a->samplers && sampler_item(a, i, sampler, sizeof sampler); i++)
+        if (tune_configure(&c, sampler, "default", c.steps)) return wrong_config(&c);
+    for (int i = 0; a->grids && grid_item(a, i, grid, sizeof grid); i++)
+        if (tune_configure(&c, "euler", grid, c.steps)) return wrong_config(&c);
+    return OK;
+}
+
+static int tune_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
+    enum { MOST = 8000 };
+    tuned *row = (tuned *)malloc(MOST * sizeof *row);
+    dk_config c = exact(a, d);
+    dk_plan plan = {0};
+    int rows = 0, status = row ? check_items(a, &c) : FAILED;
+    (void)hash;
+    c.batch = a->count;
+    dk_real *want = x + (size_t)a->count * UNET_PIXELS;
+    if (status == OK && tune_solve(&c, 128, digits_denoise, d, want)) status = wrong_config(&c);
+    signal(SIGINT, stop), signal(SIGTERM, stop);
+    char sampler[64];
+    for (int s = 0; status == OK && !stopping && sampler_item(a, s, sampler, sizeof sampler); s++) {
+        if (DIGITS_IS_TERMINAL(2)) fprintf(stderr, "\r%-60s", sampler);
+        for (int g = 0; rows < MOST && !stopping && grid_item(a, g, row[rows].grid, sizeof row->grid); g++) {
+            tuned *r = &row[rows];
+            strcpy(r->sampler, sampler);
+            if (!tune_record(&c, r->sampler, r->grid, c.steps, &plan)) continue;
+            if (tune_measure(&c, &plan, digits_denoise, d, want, x, &r->rms, &r->median) == DK_OK) rows++;
+        }
+    }
+    if (DIGITS_IS_TERMINAL(2)) fprintf(stderr, "\r%60s\r", "");
+    if (rows) qsort(row, (size_t)rows, sizeof *row, closer);
+    if (rows) printf("sampler                      grid                   RMS    median\n");
+    for (int i = 0; i < rows && i < a->best; i++)
+        printf("%-28s %-18s %8.4f  %8.4f\n", row[i].sampler, row[i].grid, row[i].rms, row[i].median);
+    dk_plan_free(&plan);
+    free(row);
+    return status == OK && stopping ? STOPPED : status;
+}
+
 /* -------------------------------------------------------------------------------- main */
 
 static int find_command(const char *name) {
@@ -1101,13 +1218,14 @@ static int read_command(arguments *a, int command, int argc, char **argv, int si
     if (bit != INVERT) a->c.sampler = dk_sampler_named("dpmpp_2m");
     a->c.steps = STEPS_UNSET;
     a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1, a->preview_every = 5;
+    a->name = "fitted", a->best = 20;
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
     int status = parse_options(a, command, argc, argv, 0);
     if (status == OK) status = read_model(a, 20);
     if (status == OK) status = parse_options(a, command, argc, argv, 1);
     if (status == OK && bit == COMPARE) status = take_side(a, a->sides[side]);
     if (status == OK) status = parse_options(a, command, argc, argv, 2);
-    if (status == OK && bit != LIST) status = check_options(a, bit == SAMPLE ? 20 : bit == INVERT ? 60 : 10);
+    if (status == OK && bit != LIST) status = check_options(a, bit == SAMPLE ? 20 : bit == INVERT ? 60 : bit & ENDS ? 5 : 10);
     return status;
 }
 
@@ -1139,6 +1257,8 @@ static int run_command(arguments *a, int command, int argc, char **argv) {
     case PLAN: return run_plan(a);
     case COMPARE: return run_compare(a, command, argc, argv);
     case SAMPLE: return run_sample(a);
+    case FIT: return with_digits(a, fit_digits);
+    case TUNE: return with_digits(a, tune_digits);
     default: return with_digits(a, invert_all);
     }
 }

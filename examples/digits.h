@@ -14,6 +14,7 @@
 #define EXAMPLES_DIGITS_H
 
 #include "digits/unet.h"
+#include "letters.h"
 #include "png.h"
 #include <time.h>
 #ifdef _WIN32
@@ -24,7 +25,8 @@
 #define DIGITS_IS_TERMINAL(fd) isatty(fd)
 #endif
 
-enum { DIGITS_NO_CLASS = UNET_CLASSES, DIGITS_CHUNK = 128 };
+#define DIGITS_CHUNK 128
+enum { DIGITS_NO_CLASS = UNET_CLASSES };
 
 /* Sample number n is of class labels[n % count], 0 .. 9; without labels all are of no given class. */
 typedef struct digits {
@@ -87,16 +89,28 @@ static inline dk_config digits_config(const digits *d) {
 
 /* ------------------------------------------------------------------ pictures and progress bar */
 
-/* Samples in rows of `columns`, dark ink on white, pixels zoom x zoom large. Returns 0, or 1 on failure. */
-static inline int digits_png(const char *path, const dk_real *x, int count, int columns, int zoom) {
-    const int margin = 2 * zoom, cell = UNET_SIZE * zoom + margin, rows = (count + columns - 1) / columns;
-    const int width = columns * cell + margin, height = rows * cell + margin;
+/* Samples in rows of `columns`, dark ink on white, pixels zoom x zoom large. labels: NULL, or what stands left of every row.
+   Returns 0, or 1 on failure. */
+static inline int digits_labelled_png(const char *path, const dk_real *x, int count, int columns, int zoom,
+                                      const char *const *labels) {
+    const int margin = 2 * zoom, cell = UNET_SIZE * zoom + margin, rows = (count + columns - 1) / columns,
+              size = 2;
+    int left = 0;
+    for (int row = 0; labels && row < rows; row++) {
+        const int wide = letters_width(size, labels[row]) + margin;
+        left = wide > left ? wide : left;
+    }
+    const int width = left + columns * cell + margin, height = rows * cell + margin;
     unsigned char *pixels = (unsigned char *)malloc((size_t)width * (size_t)height);
     if (!pixels) return 1;
     memset(pixels, 224, (size_t)width * (size_t)height);
+    for (int row = 0; labels && row < rows; row++)
+        letters_write(pixels, width, height, 1, margin,
+                      row * cell + (cell + margin - LETTERS_HIGH * size) / 2, size, 32, labels[row]);
     for (int y = 0; y < height; y++)
-        for (int i = 0; i < width; i++) {
-            int column = i / cell, row = y / cell, u = i % cell - margin, v = y % cell - margin;
+        for (int i = left; i < width; i++) {
+            int column = (i - left) / cell, row = y / cell, u = (i - left) % cell - margin,
+                v = y % cell - margin;
             if (u < 0 || v < 0 || row * columns + column >= count) continue;
             size_t pixel = (size_t)(v / zoom * UNET_SIZE + u / zoom);
             double ink = 0.5 + 0.5 * (double)x[(size_t)(row * columns + column) * UNET_PIXELS + pixel];
@@ -106,6 +120,9 @@ static inline int digits_png(const char *path, const dk_real *x, int count, int 
     int failed = png_write(path, pixels, width, height, 1);
     free(pixels);
     return failed;
+}
+static inline int digits_png(const char *path, const dk_real *x, int count, int columns, int zoom) {
+    return digits_labelled_png(path, x, count, columns, zoom, NULL);
 }
 
 /* Seconds on some clock. */

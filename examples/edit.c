@@ -101,7 +101,9 @@ int main(int argc, char **argv) {
         noise[i] /= 80; /* its deviation: for the picture */
     }
     unet_free(&net.net);
-    if (digits_png(picture, sheet[0], ROWS * COUNT, COUNT, 2)) {
+    static const char *const labels[ROWS] = {"drawn",      "known half", "completed", "RePaint",  "soft edge",
+                                             "edge moves", "from 60%",   "to noise",  "and back", "redrawn"};
+    if (digits_labelled_png(picture, sheet[0], ROWS * COUNT, COUNT, 2, labels)) {
         fprintf(stderr, "edit: cannot write %s\n", picture);
         return 1;
     }

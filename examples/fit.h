@@ -94,6 +94,21 @@ static inline dk_sampler fit_sampler(const fit_plan *p) {
 
 static inline dk_grid fit_grid(const fit_plan *p) { return dk_grid_levels(p->level, DK_UNIT_FLOW); }
 
+/* Writes the plan as C: an initialiser of this name, every number with as many digits as matter. Returns 0, or 1 on failure. */
+static inline int fit_write(FILE *file, const char *name, const fit_plan *p) {
+    fprintf(file, "static const fit_plan %s = {\n    %d,\n    {", name, p->steps);
+    for (int i = 0; i <= p->steps; i++) fprintf(file, "%s%.9g", i ? ", " : "", p->level[i]);
+    fprintf(file, "},\n    {");
+    for (int i = 0; i < p->steps; i++) fprintf(file, "%s%.9g", i ? ", " : "", p->a[i]);
+    fprintf(file, "},\n    {");
+    for (int i = 0; i < p->steps; i++) {
+        fprintf(file, "%s{", i ? ",\n     " : "");
+        for (int j = 0; j <= i; j++) fprintf(file, "%s%.9g", j ? ", " : "", p->b[i][j]);
+        fprintf(file, "}");
+    }
+    return fprintf(file, "}};\n") < 0;
+}
+
 /* ------------------------------------------------------------------------------------- evaluations */
 
 enum { FIT_GROUP = 10, FIT_REFERENCE_STEPS = 32, FIT_TRIED = 16 };
@@ -452,7 +467,7 @@ static inline void fit_keep_trial(fit_room *w) {
     }
 }
 
-/* Levenberg & Marquardt on all a and b. Ends after 18 rounds, after three in a row that gain less than 1%, or where it is
+/* Levenberg & Marquardt on all a and b. Ends after 17 rounds, after three in a row that gain less than 1%, or where it is
    stopped; *p is the best so far. */
 static inline void fit_polish(fit *f, fit_plan *p) {
     fit_room *w = f->room;
@@ -468,7 +483,7 @@ static inline void fit_polish(fit *f, fit_plan *p) {
         memcpy(trial_error, error, (size_t)M * sizeof *error);
         qsort(trial_error, (size_t)M, sizeof *error, fit_ascending);
         double limit = 9 * trial_error[M / 2] + 1e-30, loss = fit_robust(error, M, limit);
-        for (int round = 0, idle = 0, next = 0; round < 18 && idle < 3 && !fit_report(f, "polish", loss); round++) {
+        for (int round = 0, idle = 0, next = 0; round < 17 && idle < 3 && !fit_report(f, "polish", loss); round++) {
             fit_plan trial = *p;
             fit_normal_equations(w, error, limit, A, g, weighted);
             if (!fit_solve(A, damping, g, P, L, d)) break;

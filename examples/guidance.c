@@ -26,6 +26,9 @@ static const struct {
 };
 enum { ROWS = sizeof rows / sizeof *rows };
 
+static const char *const labels[ROWS] = {"none",        "scale 2",      "scale 4", "scale 8",     "8, rescaled",
+                                         "8, interval", "8, CFG-Zero*", "8, APG",  "8, quantile", "CFG++, 0.8"};
+
 static dk_real sheet[ROWS][CLASSES * UNET_PIXELS];
 
 /* Counts images that the network works on. */
@@ -74,7 +77,7 @@ int main(int argc, char **argv) {
     for (int row = 0; row < ROWS && !failed; row++)
         failed = draw(&n, row, argc > 2 ? strtoull(argv[2], NULL, 10) : 3);
     unet_free(&n.d.net);
-    if (!failed && (failed = digits_png(argv[1], sheet[0], ROWS * CLASSES, CLASSES, 2)) != 0)
+    if (!failed && (failed = digits_labelled_png(argv[1], sheet[0], ROWS * CLASSES, CLASSES, 2, labels)) != 0)
         fprintf(stderr, "guidance: cannot write %s\n", argv[1]);
     if (!failed) printf("-> %s\n", argv[1]);
     return failed;

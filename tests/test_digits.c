@@ -2,6 +2,8 @@
 #include "check.h"
 
 #include "examples/digits.h"
+#include "examples/fit.h"
+#include "examples/digits/plans.h"
 
 static const char weights[] = "examples/digits/weights.bin";
 
@@ -59,16 +61,15 @@ static void forward_pass_agrees_with_pytorch(void **state) {
 /* 27: 16 lanes, then 11 of 16; 19: 16 lanes, then 3 one by one. */
 static void an_image_is_the_same_to_the_bit_alone_and_among_others(void **state) {
     (void)state;
-    enum { MOST = 27 };
-    static const int counts[] = {MOST, 19};
+    static const int counts[] = {27, 19};
     unet net;
-    static float input[MOST * UNET_PIXELS], among[MOST * UNET_PIXELS], alone[UNET_PIXELS], c_noise[MOST];
-    float *memory = (float *)malloc(unet_memory(MOST) * sizeof *memory);
-    int label[MOST];
+    static float input[27 * UNET_PIXELS], among[27 * UNET_PIXELS], alone[UNET_PIXELS], c_noise[27];
+    float *memory = (float *)malloc(unet_memory(27) * sizeof *memory);
+    int label[27];
     assert_non_null(memory);
     assert_null(unet_load(&net, weights));
-    for (int i = 0; i < MOST * UNET_PIXELS; i++) input[i] = (float)(i * 7919 % 1000) / 500 - 1;
-    for (int i = 0; i < MOST; i++) c_noise[i] = 0.1f * (float)(i - 14), label[i] = i % (UNET_CLASSES + 1);
+    for (int i = 0; i < 27 * UNET_PIXELS; i++) input[i] = (float)(i * 7919 % 1000) / 500 - 1;
+    for (int i = 0; i < 27; i++) c_noise[i] = 0.1f * (float)(i - 14), label[i] = i % (UNET_CLASSES + 1);
     for (int k = 0; k < 2; k++) {
         unet_forward(&net, counts[k], input, c_noise, label, among, memory);
         for (int i = 0; i < counts[k]; i++) {
@@ -78,6 +79,42 @@ static void an_image_is_the_same_to_the_bit_alone_and_among_others(void **state)
     }
     free(memory);
     unet_free(&net);
+}
+
+/* RMS from `want` of four digits that no plan was fitted to; the config's sampler on its grid. */
+static double distance(dk_config c, digits *d, const dk_real *want, dk_real *x) {
+    double sum = 0;
+    assert_int_equal(dk_sample(&c, digits_denoise, d, x), DK_OK);
+    for (int i = 0; want && i < 4 * UNET_PIXELS; i++) sum += pow((double)x[i] - (double)want[i], 2) / (4 * UNET_PIXELS);
+    return sqrt(sum);
+}
+
+static void fitted_plans_end_nearer_than_the_karras_grid(void **state) {
+    (void)state;
+    static const int evaluations[] = {4, 5, 6, 8, 10}, labels[] = {3, 8, 5, 2};
+    static dk_real want[4 * UNET_PIXELS], x[4 * UNET_PIXELS];
+    digits d;
+    memset(&d, 0, sizeof d);
+    assert_null(unet_load(&d.net, weights));
+    d.labels = labels, d.count = 4;
+    for (int guided = 0; guided < 2; guided++) {
+        dk_config c = digits_config(&d);
+        c.batch = 4, c.seed = 2026, c.steps = 32, c.guidance.scale = guided ? 2 : 0;
+        assert_int_equal(dk_config_set(&c, "sampler=heun grid=karras"), DK_OK);
+        distance(c, &d, NULL, want);
+        for (int k = 0; k < 5; k++) {
+            const fit_plan *p = digits_plan(evaluations[k], guided);
+            assert_non_null(p);
+            assert_int_equal(p->steps, evaluations[k] + 1);
+            c.steps = evaluations[k];
+            assert_int_equal(dk_config_set(&c, "sampler=dpmpp_2m grid=karras"), DK_OK);
+            double before = distance(c, &d, want, x);
+            c.sampler = fit_sampler(p), c.grid = fit_grid(p), c.steps = p->steps;
+            assert_true(distance(c, &d, want, x) < before / 2);
+        }
+    }
+    assert_null(digits_plan(7, 0));
+    unet_free(&d.net);
 }
 
 static void truncated_or_foreign_weights_are_refused(void **state) {
@@ -92,6 +129,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(forward_pass_agrees_with_pytorch),
         cmocka_unit_test(an_image_is_the_same_to_the_bit_alone_and_among_others),
+        cmocka_unit_test(fitted_plans_end_nearer_than_the_karras_grid),
         cmocka_unit_test(truncated_or_foreign_weights_are_refused),
     };
     return cmocka_run_group_tests_name("digits", tests, NULL, NULL);

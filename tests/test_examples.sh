@@ -74,7 +74,7 @@ if builds "engine_window" engine_window; then
     fi
 fi
 
-# ---- hosts: the demo's first row of digits, computed by other engines; each says how far it is from the C network
+# ---- hosts: a row of digits, computed by other engines; each says how far it is from the C network
 for python in "${PYTHON:-python3}" /usr/bin/python3; do
     "$python" -c 'import torch, numpy' 2>/dev/null && export PYTHON="$python" && break
 done
@@ -84,8 +84,8 @@ same_digits() {
 if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
 if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
 
-# ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side
-edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 0000025c0000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 604 x 604
+# ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side, and 10 letters 12 wide before them
+edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 000002d80000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 728 x 604
 if builds "edit" edit; then check "edit's digits come back from noise" edits; fi
 
 # ---- samplers: ten lines of differences, all of them roundings

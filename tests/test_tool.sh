@@ -246,4 +246,18 @@ inverts() { succeeds invert --sampler rk45 --class 3 && grep -q '^rk45  *5 *0\.0
 check "invert tells a sampler's error" inverts
 check "a sampler with noise has no inverse" refuses 'must be one without noise' invert --sampler ddpm
 
+# ---- fit and tune, both as small as they can be
+fits() {
+    run fit --evaluations 4 --class 7 --budget 2700 && [ $status -eq 3 ] && [ "$(count '^static const fit_plan fitted = {$')" = 1 ] &&
+        grep -q 'This is the family.s' "$dir/out" && grep -q 'the budget is spent' "$dir/err"
+}
+tunes() {
+    succeeds tune --count 2 --samplers euler,unipc:order=2,ddpm --grids karras,uniform && [ "$(count '')" = 5 ] &&
+        sed -n 2p "$dir/out" | grep -q '^unipc:order=2  *karras  *0\.[0-9]*  *0\.[0-9]*$'
+}
+check "fit prints a plan as C, and says when its budget is spent" fits
+check "tune ranks what has no noise" tunes
+check "a sampler for tune is not known" refuses 'sampler "eulr" is not known' tune --samplers eulr
+check "more evaluations than can be fitted" refuses 'steps: must be 1 .. 20' fit --evaluations 21
+
 report

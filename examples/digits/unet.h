@@ -35,10 +35,8 @@ enum {
     UNET_GROUP = 8                        /* channels per group in group norm */
 };
 
-enum {
-    UNET_LANES = 16,                      /* images side by side */
-    UNET_FEW = 10                         /* so many images take as long one by one as 16 lanes do */
-};
+#define UNET_LANES 16                     /* images side by side */
+#define UNET_FEW 10                       /* so many take as long one by one as 16 lanes do */
 
 /*
  * The input of a 3x3 convolution is stored with zeros around each plane. One zero column between
@@ -48,7 +46,7 @@ enum {
  * one lane a plane of 7x7 is one tile, and one of 14x14 four. UNET_RUN is the length of the run,
  * UNET_PADDED the pixels from which it reads at all 9 offsets.
  */
-enum { UNET_TILE = 56 };
+#define UNET_TILE 56
 #define UNET_RUN(size) (((size) * ((size) + 1) + UNET_TILE - 1) / UNET_TILE * UNET_TILE)
 #define UNET_PADDED(size) (UNET_RUN(size) + 2 * ((size) + 1) + 2)
 

@@ -1,5 +1,5 @@
-/* host.h: what every host here does besides being one. It draws the first of the demo's digits with its own copy of the
-   network and with the C one, and says how far they are apart. */
+/* host.h: what every host here does besides being one. It draws digits with its own copy of the network and with
+   the C one, and says how far they are apart. */
 #ifndef EXAMPLES_HOST_H
 #define EXAMPLES_HOST_H
 
@@ -7,7 +7,7 @@
 
 static const int host_labels[UNET_CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 
-/* The class of sample number b of a batch: one column for each, as in the demo. */
+/* The class of sample number b of a batch: one column for each. */
 static inline int host_label(const dk_eval *e, int b) {
     return host_labels[(e->first_sample + (uint64_t)b) % UNET_CLASSES];
 }
@@ -21,7 +21,7 @@ static inline int host_compare(const char *name, dk_denoise_fn denoise, void *us
     if (wrong) return fprintf(stderr, "%s: examples/digits/weights.bin: %s\n", name, wrong), 1;
     c_network.labels = host_labels, c_network.count = UNET_CLASSES;
 
-    dk_config c = digits_config(&c_network); /* and as in the demo: */
+    dk_config c = digits_config(&c_network);
     c.sampler = dk_sampler_named("dpmpp_2m_sde");
     c.steps = 40, c.batch = count, c.seed = 1;
     size_t size = (size_t)count * c.dim;

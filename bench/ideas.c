@@ -1,0 +1,148 @@
+/* ideas.c: ways to save evaluations that gain nothing on the shipped network, side by side with plain runs.
+
+       make bench-ideas              docs/quality.md has its tables
+
+   Each idea is a recording function: one step from the first level to clean data, in which it evaluates where it likes. The
+   plain method is adams2's, on the levels of the power grid; fit.h has it as numbers. */
+#define DIFFKIT_IMPLEMENTATION
+#include "diffkit.h"
+#include "clock.h"
+#include "examples/digits.h"
+#include "examples/fit.h"
+#include "examples/tune.h"
+
+typedef struct idea {
+    const char *name;
+    dk_record_fn record;
+    int evaluations, rounds; /* rounds: of Picard's iteration */
+    double sigma_data, first_level;
+} idea;
+
+static fit_plan adams2(const idea *of, int steps) {
+    fit_family m = {2, 3, {log(1.0), log(2.0), log(6.0)}};
+    return fit_member(&m, steps, of->first_level, of->sigma_data);
+}
+
+static dk_level level_of(const dk_recorder *r, double u) { return dk_level_at(&r->config->schedule, DK_UNIT_FLOW, u); }
+
+/* Step i of a plan on x, from the D so far. */
+static dk_vec step_of(dk_recorder *r, const fit_plan *p, int i, dk_vec x, const dk_vec *D) {
+    dk_level from = level_of(r, p->level[i]), to = level_of(r, p->level[i + 1]);
+    double c[FIT_TERMS] = {p->a[i] * (to.alpha + to.sigma) / (from.alpha + from.sigma)};
+    dk_vec term[FIT_TERMS] = {x};
+    for (int j = 0; j <= i; j++) term[j + 1] = D[j], c[j + 1] = p->b[i][j] * (to.alpha + to.sigma);
+    return dkr_sum(r, i + 2, c, term);
+}
+
+/* The plain method from x at the first level. */
+static dk_vec plain_from(dk_recorder *r, int steps, dk_vec x) {
+    const fit_plan p = adams2((const idea *)r->sampler.user, steps);
+    dk_vec D[FIT_STEPS];
+    for (int i = 0; i < steps; i++) {
+        D[i] = dkr_denoise(r, x, level_of(r, p.level[i]));
+        x = step_of(r, &p, i, x, D);
+    }
+    return x;
+}
+
+static void plain(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    while (dkr_step(r)) r->x = plain_from(r, of->evaluations, r->x);
+}
+
+/* Caching: from the third step on every other D is drawn on from the two before, linearly in the level. */
+static void skip(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const int steps = 2 * of->evaluations - 2;
+    const fit_plan p = adams2(of, steps);
+    dk_vec D[FIT_STEPS], x;
+    while (dkr_step(r)) {
+        x = r->x;
+        for (int i = 0; i < steps; i++) {
+            int before = i > 2 ? i - 3 : 0; /* the evaluation before the last */
+            double by = i > 1 ? (p.level[i] - p.level[i - 1]) / (p.level[i - 1] - p.level[before]) : 0;
+            D[i] = i > 1 && i % 2 == 0 ? dkr_keep(r, dkr_mix(1 + by, D[i - 1], -by, D[before]))
+                                       : dkr_denoise(r, x, level_of(r, p.level[i]));
+            x = step_of(r, &p, i, x, D);
+        }
+        r->x = x;
+    }
+}
+
+/* Richardson: a run of a third of the evaluations and one of the rest; their errors are as the steps' squares. */
+static void richardson(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const int coarse = (of->evaluations + 1) / 3, fine = of->evaluations - coarse;
+    const double ratio = (double)fine / coarse, square = ratio * ratio;
+    while (dkr_step(r)) {
+        dk_vec x = r->x, a = plain_from(r, fine, x), b = plain_from(r, coarse, x);
+        r->x = dkr_keep(r, dkr_mix(square / (square - 1), a, -1 / (square - 1), b));
+    }
+}
+
+/* Picard: all levels at once, from the states that the round before had; at first all are the noise. */
+static void picard(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const fit_plan p = adams2(of, of->evaluations);
+    dk_vec D[FIT_STEPS], x[FIT_STEPS + 1];
+    while (dkr_step(r)) {
+        dk_level first = r->from;
+        for (int i = 0; i <= p.steps; i++) {
+            dk_level l = level_of(r, p.level[i]);
+            x[i] = dkr_keep(r, dkr_scale((l.alpha + l.sigma) / (first.alpha + first.sigma), r->x));
+        }
+        for (int k = 0; k < of->rounds; k++) {
+            for (int i = 0; i < p.steps; i++) D[i] = dkr_denoise(r, x[i], level_of(r, p.level[i]));
+            for (int i = 0; i < p.steps; i++) x[i + 1] = step_of(r, &p, i, x[i], D);
+        }
+        r->x = x[p.steps];
+    }
+}
+
+static double error_of(dk_config c, digits *d, const idea *of, const dk_real *want, dk_real *x) {
+    const double ends[2] = {of->first_level, 0};
+    dk_plan plan;
+    double rms, median;
+    memset(&plan, 0, sizeof plan), memset(&c.sampler, 0, sizeof c.sampler);
+    c.sampler.name = of->name, c.sampler.record = of->record, c.sampler.user = of;
+    c.grid = dk_grid_levels(ends, DK_UNIT_FLOW), c.steps = 1;
+    if (dk_record(&plan, &c)) fail(dk_message(&c));
+    if (tune_measure(&c, &plan, digits_denoise, d, want, x, &rms, &median)) fail(dk_message(&c));
+    dk_plan_free(&plan);
+    return rms;
+}
+
+int main(void) {
+    static const int counts[] = {5, 8, 10}, labels[UNET_CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    enum { SAMPLES = 30, COUNTS = sizeof counts / sizeof counts[0] };
+    static dk_real want[SAMPLES * UNET_PIXELS], sequential[SAMPLES * UNET_PIXELS], x[SAMPLES * UNET_PIXELS];
+    digits d;
+    memset(&d, 0, sizeof d);
+    const char *wrong = unet_load(&d.net, "examples/digits/weights.bin");
+    if (wrong) fail(wrong);
+    d.labels = labels, d.count = UNET_CLASSES;
+    dk_config c = digits_config(&d);
+    c.batch = SAMPLES, c.seed = 1;
+    if (tune_solve(&c, 128, digits_denoise, &d, want)) fail(dk_message(&c));
+    idea of[] = {{"adams2", plain, 0, 0, 0, 0}, {"every other evaluation skipped", skip, 0, 0, 0, 0}, {"Richardson", richardson, 0, 0, 0, 0},
+                 {"Picard", picard, 0, 0, 0, 0}};
+    for (int k = 0; k < 4; k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
+    printf("| RMS by evaluations |");
+    for (int i = 0; i < COUNTS; i++) printf(" %d |", counts[i]);
+    printf("\n|---|---|---|---|\n");
+    for (int k = 0; k < 3; k++) {
+        printf("| %s |", of[k].name);
+        for (int i = 0; i < COUNTS; i++) of[k].evaluations = counts[i], printf(" %.4f |", error_of(c, &d, &of[k], want, x));
+        printf("\n");
+        fflush(stdout);
+    }
+    printf("\n| adams2 in 10 steps, by Picard's iteration |");
+    for (int rounds = 2; rounds <= 10; rounds += 2) printf(" %d rounds |", rounds);
+    printf("\n|---|---|---|---|---|---|\n| RMS from the same steps one after the other |");
+    of[0].evaluations = of[3].evaluations = 10;
+    error_of(c, &d, &of[0], want, sequential);
+    for (of[3].rounds = 2; of[3].rounds <= 10; of[3].rounds += 2) printf(" %.4f |", error_of(c, &d, &of[3], sequential, x));
+    printf("\n");
+    unet_free(&d.net);
+    return 0;
+}
