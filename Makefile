@@ -15,6 +15,7 @@
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
 #   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
+#   make choosing  how accurate samplers and grids are, on data whose network is a formula: the tables of docs/choosing.md
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
@@ -86,7 +87,7 @@ hello: $(BUILD)/hello
 particles: $(BUILD)/particles
 	$< docs
 
-$(BUILD)/texture $(BUILD)/textures: examples/texture.h examples/letters.h examples/png.h diffkit.h | $(BUILD)
+$(BUILD)/texture $(BUILD)/textures: examples/texture.h examples/letters.h examples/png.h examples/png_read.h diffkit.h | $(BUILD)
 $(BUILD)/texture: examples/texture.c
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 $(BUILD)/textures: examples/plots/textures.c
@@ -264,6 +265,11 @@ $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h) diffkit.h | $(BUILD)
 
 plots: $(BUILD)/bench_plots
 	$(BUILD)/bench_plots docs
+
+.PHONY: choosing
+$(BUILD)/bench_choosing: examples/digits.h examples/png.h $(DIGITS)
+choosing: $(BUILD)/bench_choosing
+	$<
 
 bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	$(BUILD)/bench_steps

@@ -346,6 +346,7 @@ typedef enum dk_number {
 /* clang-format off */
 #define DK_SPACINGS(X) \
     X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
+    X(POWER, "power", "e", DEFAULT, 2, 0, 0, "v^(1/rho) linear to 0, v = s^/(s^ + pivot), a = rho, b = pivot; no level below the range") \
     X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
@@ -375,7 +376,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* flow and cosine flow: UNIFORM; VP discrete with as many steps as timesteps: these; others: KARRAS */
+    DK_SPACING_DEFAULT, /* zero sampler: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and cosine flow
+                           UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -502,7 +504,7 @@ typedef enum dk_predictor {
 
 /* How a multistep method averages its interpolation polynomial over the step. */
 typedef enum dk_rule {
-    DK_RULE_DEFAULT,    /* EXACT; of a zero sampler DPM */
+    DK_RULE_DEFAULT,    /* EXACT */
     DK_RULE_EXACT,      /* the exact integral */
     DK_RULE_DPM,        /* DPM-Solver's: two nodes: the value at the middle; three: half the quadratic term */
     DK_RULE_DPM_TAYLOR, /* its other form: only the quadratic term is halved, as in k-diffusion's 3M SDE */
@@ -543,8 +545,8 @@ typedef struct dk_reverse_sde {
 
 typedef void (*dk_record_fn)(struct dk_recorder *r);
 
-/* A point in the design space. Take one by name, then edit. All zero is dpmpp_2m; what is set on a zero sampler holds for
-   dpmpp_2m, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
+/* A point in the design space. Take one by name, then edit. All zero is adams2; what is set on a zero sampler holds for
+   adams2, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
    its natural value. */
 typedef struct dk_sampler {
     const char *name;    /* for messages */
@@ -567,8 +569,9 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    int plain_last; /* classical, predictors: an ordinary step to sigma = 0 instead of x = alpha D. Without it Runge-Kutta
-                       methods make one, too, where the network knows sigma = 0 and tells the noise: on flow, say */
+    double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
+                       of it, 0 .. 1, the rest is alpha D. At 0 Runge-Kutta methods make one, too, where the network knows
+                       sigma = 0 and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -746,7 +749,7 @@ typedef struct dk_config {
     const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
-    double sigma_data;              /* EDM prediction; 0: 0.5 */
+    double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
@@ -757,8 +760,8 @@ typedef struct dk_config {
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
-    dk_grid grid;         /* zero: by family */
-    dk_sampler sampler;   /* zero: dpmpp_2m */
+    dk_grid grid;         /* zero: by sampler and family */
+    dk_sampler sampler;   /* zero: adams2 */
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
@@ -2252,6 +2255,21 @@ static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double cl
     return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
 }
 
+/* v^(1/rho), finite at both ends. */
+static double dkp_power_root(const dk_layout *g, const dk_level *l, double pivot) {
+    return dkp_pow(l->sigma / (l->sigma + pivot * l->alpha), 1 / g->a);
+}
+
+/* Linear to 0. Where the last level above 0 would leave the range, it is the range's end. */
+static dk_level dkp_power(const dk_layout *g, int i, int n) {
+    double pivot = dkp_or(g->b, 6 * g->c->sigma_data * dkp_shift(g->s)), from = dkp_power_root(g, &g->noisy, pivot);
+    double to = dkp_power_root(g, &g->clean, pivot), least = g->final == DK_FINAL_ZERO ? from / n : 0;
+    if (i == 0) return g->noisy;
+    if (i == n - 1 && to >= least) return g->clean;
+    double v = dkp_pow(from + dkp_fraction(i, n) * ((to > least ? to : least) - from), g->a);
+    return dkp_at_sigma(g->s, pivot * v / (1 - v));
+}
+
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
 static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
     double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
@@ -2407,6 +2425,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         from = dkp_sin(dkp_angle(g->noisy)), to = dkp_sin(dkp_angle(g->clean));
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
         return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
+    case DK_SPACING_POWER: return dkp_power(g, i, n);
     case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
     case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
@@ -2479,14 +2498,13 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c) {
+static dk_spacing dkp_default_spacing(const dk_config *c, int zero_sampler) {
     const dk_grid *g = &c->grid;
     int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
-    if (dkp_flow_unit(&c->schedule)) return DK_SPACING_UNIFORM;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
-    return DK_SPACING_KARRAS;
+    return zero_sampler ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -3649,8 +3667,8 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
 static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
     const dk_sampler *s = &r->sampler;
     int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
-                                         !(s->plain_last || dkp_knows_data(r, &end)));
-    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last;
+                                         !(s->plain_last > 0 || dkp_knows_data(r, &end)));
+    int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last > 0;
     int noisy = end.sigma < r->to.sigma, pseudo = r->sampler.gauge == DK_GAUGE_PSEUDO;
     double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &end).u, h = dkp_finite(u) ? last - u : u;
     if (!dkp_has_length(r, plain ? h : u)) return dkr_zero;
@@ -3717,15 +3735,16 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 }
 
 /* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
-   polynomial: to sigma = 0 it is the first order one. */
+   polynomial: to sigma = 0 it is the first order one, or, by plain_last, a mixture of both. */
 static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
-    if ((to->sigma <= 0 && !r->sampler.plain_last) || dkp_point_at(r, &m->from).scale <= 0)
-        return dkp_ddim_step(&m->from, down, m->x, m->D);
+    double share = dkp_point_at(r, &m->from).scale <= 0 ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
+    if (!(share > 0)) return dkp_ddim_step(&m->from, down, m->x, m->D);
     if (!dkp_has_length(r, h)) return dkr_zero;
-    return dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    dk_vec x = dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    return share < 1 ? dkr_mix(share, x, 1 - share, dkp_ddim_step(&m->from, down, m->x, m->D)) : x;
 }
 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
@@ -3982,7 +4001,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !s->plain_last);
+    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !(s->plain_last > 0));
     double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
     dkp_langevin(r, a);
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
@@ -4425,6 +4444,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
     DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow plain_last=0.5", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow plain_last=0.5", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
@@ -4451,19 +4472,23 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
     return s;
 }
 
-/* What is set on a zero sampler holds for the method of its tableau, or for dpmpp_2m. Without the table of samplers:
-   programs that name none have only these in them. */
-static void dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return;
+/* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
+   programs that name none have only these in them. Whether it was adams2. */
+static int dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return 0;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
         s->name = "exponential", s->record = dkp_record_exponential;
     } else {
-        s->name = "dpmpp_2m", s->record = dkp_record_exponential_adams;
+        s->name = "adams2", s->record = dkp_record_adams;
         if (!s->order) s->order = 2;
-        if (!s->rule) s->rule = DK_RULE_DPM;
+        if (!s->corrector) s->corrector = 3;
+        if (!s->gauge) s->gauge = DK_GAUGE_FLOW;
+        if (!(s->plain_last > 0)) s->plain_last = 0.5;
+        return 1;
     }
+    return 0;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -5276,14 +5301,15 @@ static dk_status dkp_check_output(dk_run *run, int value) {
 
 DKP_FAST
 
-/* An output begins as NaN, if it is short all of it, else at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
-   outputs finds what the network leaves as it is, for little. */
+/* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
+   it. So the check of outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
     size_t dim = run->dim, chunk = run->size <= DKP_TILE ? 1 : dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
+    int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
     for (size_t at = 0; at < run->size; at += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            memcpy((char *)output + (at + left - 1) * bytes, dkp_unwritten, bytes);
+            if (half) memcpy((uint16_t *)output + at + left - 1, dkp_unwritten, sizeof(uint16_t));
+            else memcpy((dk_real *)output + at + left - 1, dkp_unwritten, sizeof(dk_real));
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -6211,7 +6237,9 @@ static void dkp_ask(dkp_ahead *a, size_t n) {
 typedef struct dkp_noise {
     uint64_t seed, sample;
     uint32_t draw;
-    dkp_ahead *ahead; /* or NULL */
+    dkp_ahead *ahead;              /* or NULL */
+    const struct dkp_noise *apart; /* instead: chunk 0 of so many samples as chunks are asked for, at most DKP_CHUNKS; or NULL */
+    int halves;                    /* 1: leaves out the second half of every chunk, where samples are that short; else 2 */
 } dkp_noise;
 
 enum { DKP_CHUNKS = 4 }; /* 64 numbers each, at a time: one alone would wait for its results */
@@ -6246,9 +6274,12 @@ DKP_INLINE void dkp_normal_chunks(const dkp_noise *of, uint64_t chunk, size_t ch
     for (size_t k; chunks > 0; chunks -= k, chunk += k) {
         dkp_words r;
         k = chunks < DKP_CHUNKS ? chunks : (size_t)DKP_CHUNKS;
-        words(of, chunk, k, r);
+        if (!of->apart) words(of, chunk, k, r);
+        for (size_t i = 0; of->apart && i < k; i++)
+            words(&of->apart[i], 0, 1, (uint32_t(*)[16 * DKP_CHUNKS])(void *)&r[0][16 * i]);
         for (size_t half = 0; half < 2 * k; half++, z += 32) {
             const uint32_t *u = r[half % 2 * 2] + half / 2 * 16, *v = r[half % 2 * 2 + 1] + half / 2 * 16;
+            if (of->halves == 1 && half % 2) continue;
             if (of->ahead) dkp_ask(of->ahead, 32);
             for (int j = 0; j < 16; j += DKP_LANES) {
                 dkp_uints a, b;
@@ -6349,23 +6380,25 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
 }
 
 static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
-    while (n > 0) {
-        size_t skip = (size_t)(first % 64), count = n - n % 64;
-        if (skip == 0 && count > 0) {
-            dkp_normals(of, first / 64, count / 64, out);
-        } else { /* part of a chunk */
-            dk_real z[64];
-            count = 64 - skip < n ? 64 - skip : n;
-            dkp_normals(of, first / 64, 1, z);
+    for (size_t count; n > 0; first += count, out += count, n -= count) {
+        size_t skip = (size_t)(first % 64), whole = skip ? 0 : n / 64;
+        count = 64 * whole;
+        if (whole >= DKP_CHUNKS || count == n) {
+            dkp_normals(of, first / 64, whole, out);
+        } else { /* parts of chunks */
+            dk_real z[64 * DKP_CHUNKS];
+            size_t k = (skip + n + 63) / 64;
+            if (k > DKP_CHUNKS) k = DKP_CHUNKS;
+            count = 64 * k - skip < n ? 64 * k - skip : n;
+            dkp_normals(of, first / 64, k, z);
             memcpy(out, z + skip, count * sizeof z[0]);
         }
-        first += count, out += count, n -= count;
     }
 }
 
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n,
                        dk_real *out) {
-    const dkp_noise of = {seed, sample, draw, NULL};
+    const dkp_noise of = {seed, sample, draw, NULL, NULL, 2};
     dkp_normals_from(&of, first, n, out);
 }
 
@@ -6504,8 +6537,36 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     if (generator && generator->part) {
         generator->part(s, q, sample, element, n, out);
     } else if (s->kind != DK_NOISE_BROWNIAN || !dkp_brownian(seed, number, q, element, n, out)) {
-        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead};
+        const dkp_noise of = {seed, number, (uint32_t)q->draw, ahead, NULL, 2};
         dkp_normals_from(&of, element, n, out);
+    }
+}
+
+/* Elements [at, at + n) of a draw, of any number of samples. Short samples are made several at a time. */
+static void dkp_draw_range(const dk_noise_source *s, const dk_noise_request *q, size_t at, size_t n,
+                           dkp_ahead *ahead, dk_real *out) {
+    int apart = q->dim <= 64 && s->kind != DK_NOISE_BROWNIAN && !dkp_generator_of(s);
+    while (n > 0) {
+        size_t sample = at / q->dim, element = at % q->dim, left = q->dim - element, count = left < n ? left : n;
+        if (apart) {
+            dkp_noise one[DKP_CHUNKS];
+            dk_real z[64 * DKP_CHUNKS];
+            const dkp_noise of = {0, 0, 0, ahead, one, q->dim > 32 ? 2 : 1};
+            size_t k = 0, most = (element + n - 1) / q->dim + 1;
+            for (; k < DKP_CHUNKS && k < most; k++) {
+                one[k].seed = dkp_seed_of(s, q, sample + k), one[k].draw = (uint32_t)q->draw;
+                one[k].sample = q->seeds ? 0 : q->first_sample + sample + k;
+            }
+            dkp_normals(&of, 0, k, z);
+            for (size_t i = 0; i < k; i++, element = 0) {
+                count = q->dim - element < n ? q->dim - element : n;
+                memcpy(out, z + 64 * i + element, count * sizeof *out);
+                at += count, out += count, n -= count;
+            }
+        } else {
+            dkp_draw_part(s, q, sample, element, count, ahead, out);
+            at += count, out += count, n -= count;
+        }
     }
 }
 
@@ -6514,8 +6575,7 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
     const dkp_generator *generator = dkp_generator_of(s);
     if (s->fn) return s->fn(s->user, q, out) ? DK_ERROR_CALLBACK : DK_OK;
     if (generator && generator->fill && generator->fill(s, q, states, out)) return DK_OK;
-    for (size_t b = 0; b < (size_t)q->batch; b++)
-        dkp_draw_part(s, q, b, 0, q->dim, NULL, out + b * q->dim);
+    dkp_draw_range(s, q, 0, (size_t)q->batch * q->dim, NULL, out);
     return DK_OK;
 }
 
@@ -6680,7 +6740,8 @@ enum {
     X('r', "grid.a", grid.a, DKP_SPACED(CUSTOM), "the function's own") \
     X('r', "grid.b", grid.b, DKP_SPACED(CUSTOM), "the function's own") \
     X('i', "grid.n", grid.n, DKP_SPACED(CUSTOM), "the function's own") \
-    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, polyexponential 1)") \
+    X('r', "grid.rho", grid.a, DKP_SPACED(DEFAULT) | DKP_SPACED(KARRAS) | DKP_SPACED(POWER) | DKP_SPACED(POLYEXPONENTIAL), "> 0 (0: 7, power 2, polyexponential 1)") \
+    X('r', "grid.pivot", grid.b, DKP_SPACED(DEFAULT) | DKP_SPACED(POWER), "> 0 (0: 6 sigma_data times schedule.shift)") \
     X('r', "grid.time_min", grid.a, DKP_SPACED(VP), "> 0 and <= 0.999 (0: 0.001)") \
     X('r', "grid.c_1", grid.a, DKP_SPACED(IDDPM), "> 0 and < 1 (0: 0.001)") \
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
@@ -6752,7 +6813,7 @@ enum {
     X('i', "sampler.cfg_pp", sampler.cfg_pp, 0, "0 or 1") \
     X('i', "sampler.noise_prediction", sampler.noise_prediction, 0, "0 or 1") \
     X('i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
-    X('i', "sampler.plain_last", sampler.plain_last, 0, "0 or 1") \
+    X('r', "sampler.plain_last", sampler.plain_last, 0, "0 .. 1") \
     DKP_QUIRK_FIELDS(X) \
     X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
@@ -7126,6 +7187,8 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
             continue;
         dkp_refuse_unread(r, f.name, v, fields);
     }
+    if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
+        dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
     if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
     if (s->exponential && !dkp_among(fields, "exponential"))
         dkp_refuse_unread(r, "sampler.exponential", 1, fields);
@@ -7326,7 +7389,7 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-static void dkp_default_sampler(dk_sampler *s);
+static int dkp_default_sampler(dk_sampler *s);
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7339,8 +7402,12 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    if (g->spacing == DK_SPACING_DEFAULT) g->spacing = dkp_default_spacing(c);
-    dkp_default_sampler(&c->sampler);
+    int zero_sampler = dkp_default_sampler(&c->sampler);
+    if (g->spacing == DK_SPACING_DEFAULT) {
+        g->spacing = dkp_default_spacing(c, zero_sampler);
+        if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
+            g->rounding = DK_ROUND_NEAREST;
+    }
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
@@ -8226,7 +8293,7 @@ enum {
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 8,        /* elements of a stretch that one is looked for in */
+    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8467,14 +8534,14 @@ DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
 
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 32 * DKP_LOOK <= end && !dkp_bad(v + i, 8 * DKP_LOOK)) i += 32 * DKP_LOOK;
+    while (i + 64 * DKP_LOOK <= end && !dkp_bad(v + i, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
 DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 64 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
+    while (i + 128 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 32 * DKP_LOOK)) i += 128 * DKP_LOOK;
     while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
     while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     return i;
@@ -8496,6 +8563,37 @@ typedef enum dkp_what {
     DKP_DRAW                  /* y = normals of one sample */
 } dkp_what;
 
+/* y may be one of the v. what: DKP_CLIP, DKP_BLEND, or how many terms a sum has. */
+DKP_INLINE void dkp_combine_plain(int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n) {
+#define DKP_1(AT) c[0] * AT(v[0])
+#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
+#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
+#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
+#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
+#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
+#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
+#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
+#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
+    switch (what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+    case 0: memset(y, 0, n * sizeof *y); break;
+    case 1: DKP_COMBINE(n, y, DKP_1); break;
+    case 2: DKP_COMBINE(n, y, DKP_2); break;
+    case 3: DKP_COMBINE(n, y, DKP_3); break;
+    case 4: DKP_COMBINE(n, y, DKP_4); break;
+    case 5: DKP_COMBINE(n, y, DKP_5); break;
+    case 6: DKP_COMBINE(n, y, DKP_6); break;
+    case 7: DKP_COMBINE(n, y, DKP_7); break;
+    case 8: DKP_COMBINE(n, y, DKP_8); break;
+    case DKP_CLIP:
+        DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+        DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
+        break;
+    default: DKP_COMBINE(n, y, DKP_BLENDED);
+    } /* NOLINTEND(clang-analyzer-core.*) */
+}
+DKP_COMPILE_TWICE(dkp_combine, (int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n),
+                  (what, y, c, v, n))
+
 /* What rows are made of, on a tile. y may be one of the v. */
 typedef struct dkp_op {
     dkp_what what;
@@ -8511,53 +8609,25 @@ static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-DKP_INLINE void dkp_run_ops_plain(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n,
-                                  dkp_ahead *ahead) {
+static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead) {
     for (; ops > 0; ops--, op++) {
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
                from = at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to), c[DKP_TERMS];
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
         const dk_real *v[DKP_TERMS];
-        for (int m = 0; m < op->terms; m++)
-            c[m] = op->c[m], v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-#define DKP_1(AT) c[0] * AT(v[0])
-#define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
-#define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
-#define DKP_4(AT) DKP_3(AT) + c[3] * AT(v[3])
-#define DKP_5(AT) DKP_4(AT) + c[4] * AT(v[4])
-#define DKP_6(AT) DKP_5(AT) + c[5] * AT(v[5])
-#define DKP_7(AT) DKP_6(AT) + c[6] * AT(v[6])
-#define DKP_8(AT) DKP_7(AT) + c[7] * AT(v[7])
-#define DKP_BLENDED(AT) (1 - AT(v[1])) * (c[0] * AT(v[0])) + AT(v[1]) * AT(v[2])
-        switch (op->what ? (int)op->what
-                         : op->terms) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case 0: memset(y, 0, n * sizeof *y); break;
-        case 1: DKP_COMBINE(n, y, DKP_1); break;
-        case 2: DKP_COMBINE(n, y, DKP_2); break;
-        case 3: DKP_COMBINE(n, y, DKP_3); break;
-        case 4: DKP_COMBINE(n, y, DKP_4); break;
-        case 5: DKP_COMBINE(n, y, DKP_5); break;
-        case 6: DKP_COMBINE(n, y, DKP_6); break;
-        case 7: DKP_COMBINE(n, y, DKP_7); break;
-        case 8: DKP_COMBINE(n, y, DKP_8); break;
-        case DKP_CLIP:
-            DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
-            DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
-            break;
-        case DKP_BLEND: DKP_COMBINE(n, y, DKP_BLENDED); break;
+        for (int m = 0; m < op->terms; m++) v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+        switch (op->what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
         case DKP_WIDEN:
             dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
             break;
         case DKP_NARROW:
             dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
             break;
-        default: dkp_draw_part(op->source, op->request, at / run->dim, at % run->dim, n, ahead, y);
+        case DKP_DRAW: dkp_draw_range(op->source, op->request, at, n, ahead, y); break;
+        default: dkp_combine(op->what ? (int)op->what : op->terms, y, op->c, v, n);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
-DKP_COMPILE_TWICE(dkp_run_ops,
-                  (const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead),
-                  (run, op, ops, at, n, ahead))
 
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
    other tiles, too, unless there were too many to be kept. */
@@ -8611,9 +8681,9 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-static void *dkp_place(const dkp_window *w, const dk_value *v) {
+DKP_INLINE void *dkp_place(const dkp_window *w, const dk_value *v) {
     const dk_run *run = w->run;
-    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
+    if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
     if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
@@ -8623,7 +8693,7 @@ static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const 
     return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
 }
 
-static dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+DKP_INLINE dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
     double factor = t->c;
     if (!t->scalar) return (dk_real)factor;
     for (int power = 0; power < t->power; power++)
@@ -8681,7 +8751,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
 
 enum { DKP_SAMPLES_NOISE = 1, DKP_SAMPLES_FACTORS };
 
-/* Why windows must lie in one sample each. */
+/* What of a pass depends on the sample: chunks of noise, which are a sample's, or coefficients. */
 static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
     int why = pass->noises ? DKP_SAMPLES_NOISE : 0;
     for (int k = pass->first; plan->norms && k < pass->first + pass->count; k++)
@@ -8729,6 +8799,16 @@ static void dkp_share(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
+/* With the local tiles of a part. */
+static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part) {
+    const dk_plan *plan = dkp_plan_of(run);
+    size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
+    w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
+    w->wide = w->tiles + locals * DKP_TILE;
+    w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
+    w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
+}
+
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
@@ -8737,15 +8817,13 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
+    if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     dkp_window w;
-    w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * dkp_tiles(plan) * DKP_TILE;
-    size_t locals = (size_t)plan->locals;
-    w.wide = w.tiles + locals * DKP_TILE;
-    w.sum = w.wide + (dkp_tiles(plan) - locals) / 2 * DKP_TILE;
-    w.sample = 0, w.many = 0, w.ahead.streams = 0;
+    dkp_open_window(&w, run, (size_t)part);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
-        size_t sample = by_sample ? at / run->dim : 0, from = at - sample * run->dim;
-        size_t rest = by_sample && run->dim - from < to - at ? run->dim - from : to - at;
+        size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
+        size_t rest = by_sample && span - from < to - at ? span - from : to - at;
         int resolve =
             at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
@@ -8762,10 +8840,36 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     }
 }
 
+/* All of a short vector is one window. Its rows run as they are looked up. */
+static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+    dkp_window w;
+    dkp_open_window(&w, run, 0);
+    w.n = w.ahead.element = w.ahead.end = run->size;
+    const dk_value *value = w.plan->value;
+    for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
+        dk_real c[DKP_TERMS];
+        const dk_real *v[DKP_TERMS];
+        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || w.plan->number) {
+            dkp_resolve_row(&w, row);
+            dkp_flush(&w);
+            continue;
+        }
+        const dk_term *t = &w.plan->term[row->first];
+        for (int j = 0; j < row->count; j++, t++)
+            c[j] = dkp_factor(&w, t), v[j] = (const dk_real *)dkp_place(&w, &value[t->value]);
+        dkp_combine(row->count, (dk_real *)dkp_place(&w, &value[row->dst]), c, v, w.n);
+    }
+}
+
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
-    dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
     (void)user;
-    if (pass->count) dkp_share(&work);
+    if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
+        dkp_run_short(run, pass);
+    } else if (pass->count) {
+        dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
+                         NULL, DK_NUMBER_REAL};
+        dkp_share(&work);
+    }
     return 0;
 }
 
@@ -9695,7 +9799,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);
-        if (r->to.sigma <= 0 && !r->sampler.plain_last) {
+        if (r->to.sigma <= 0 && !(r->sampler.plain_last > 0)) {
             r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
         } else if (r->step < warmup) {
             K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));

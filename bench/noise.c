@@ -37,7 +37,7 @@ static double now(void) { return (double)clock() / CLOCKS_PER_SEC; }
 
 /* Seconds to fill n numbers; the best of several. */
 static double time_fill(generator *fill, dk_real *z, size_t n) {
-    const dkp_noise of = {42, 0, 1, NULL};
+    const dkp_noise of = {42, 0, 1, NULL, NULL, 2};
     size_t times = n < (1 << 20) ? (1 << 20) / n : 1;
     double best = 1e30;
     for (int i = 0; i < (times > 1 ? 100 : 5); i++) {
@@ -71,7 +71,7 @@ int main(int argc, char **argv) {
     dk_real *z = (dk_real *)malloc(most * sizeof *z);
     if (!z) return 1;
     if (argc == 3 && !strcmp(argv[1], "count")) {
-        const dkp_noise of = {42, 0, 1, NULL};
+        const dkp_noise of = {42, 0, 1, NULL, NULL, 2};
         for (long k = 0; k < atol(argv[2]); k++) dkp_normals(&of, (uint64_t)k * 16, 16, z);
         printf("%g\n", (double)z[0]);
         free(z);

@@ -5,6 +5,7 @@
                               same minimum of bytes: each buffer that a pass reads, or writes, once. "checked" also looks
                               for NaN and infinity in the network's output, which reads it once more.
      steps small              time per evaluation of short vectors above that of the same arithmetic written by hand.
+     steps many               nanoseconds per sample and evaluation of batches of small samples with noise.
      steps threads [millions [sampler]]
                               the same as large, by threads (compile with -fopenmp).
      steps setup              microseconds to set up a run of 20 steps: schedule, grid and plan, in given memory.
@@ -37,7 +38,7 @@ static void prepare(subject *s, const char *sampler, dk_prediction prediction, d
     memset(s, 0, sizeof *s);
     if (prediction == DK_PREDICT_EPS) s->c.schedule = dk_edm(0.01, 10);
     s->c.sampler = dk_sampler_named(sampler), s->c.prediction = prediction, s->c.number = number;
-    s->c.steps = steps, s->c.dim = n, s->c.start = DK_START_STATE, s->c.unchecked = 1, s->c.threads = threads;
+    s->c.steps = steps, s->c.batch = 1, s->c.dim = n, s->c.start = DK_START_STATE, s->c.unchecked = 1, s->c.threads = threads;
     if (dk_record(&s->plan, &s->c)) fail(dk_message(&s->c));
     s->bytes = dk_run_size(&s->plan, &s->c);
     s->x = (dk_real *)malloc(n * sizeof *s->x);
@@ -52,7 +53,7 @@ static void release(subject *s) {
 }
 
 static void begin(subject *s, dk_run *run) {
-    for (size_t i = 0; i < s->c.dim; i++) s->x[i] = (dk_real)1 + (dk_real)(i % 7);
+    for (size_t i = 0; i < s->c.dim * (size_t)s->c.batch; i++) s->x[i] = (dk_real)1 + (dk_real)(i % 7);
     if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(run->message);
 }
 
@@ -306,6 +307,26 @@ static void small(void) {
         }
 }
 
+static void many(void) {
+    static const int shapes[][2] = {{64, 16}, {64, 112}, {1024, 64}};
+    by_processor = 0;
+    printf("%-16s %8s %8s %24s\n", "sampler", "samples", "floats", "ns per sample and eval");
+    for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++) {
+        int batch = shapes[i][0];
+        size_t n = (size_t)batch * (size_t)shapes[i][1];
+        double best = 1e30;
+        subject s;
+        prepare(&s, "euler_ancestral", DK_PREDICT_VELOCITY, DK_NUMBER_REAL, n, 1, 20);
+        s.c.batch = batch, s.c.dim = n / (size_t)batch;
+        for (size_t r = 0; r < 10000000 / (n + 1000); r++) {
+            double seconds = time_run(&s);
+            if (seconds < best) best = seconds;
+        }
+        printf("%-16s %8d %8d %24.1f\n", "euler_ancestral", batch, shapes[i][1], best / s.plan.calls * 1e9 / batch);
+        release(&s);
+    }
+}
+
 static void setup(void) {
     static const char *const names[] = {"euler", "euler_ancestral",    "dpmpp_2m", "dpmpp_2m_sde", "heun",
                                         "dpm2",  "dpmpp_2s_ancestral", "deis",     "dpmpp_3m_sde", "lms",
@@ -350,6 +371,7 @@ int main(int argc, char **argv) {
     while (counts < 4 && threads[counts] <= omp_get_num_procs()) counts++;
 #endif
     if (!*what || !strcmp(what, "small")) small();
+    if (!*what || !strcmp(what, "many")) many();
     if (!*what || !strcmp(what, "large")) large(n, threads, 1, argc > 3 ? argv[3] : NULL);
     if (!strcmp(what, "threads")) large(n, threads, counts, argc > 3 ? argv[3] : NULL);
     if (!*what || !strcmp(what, "setup")) setup();

@@ -73,11 +73,11 @@ static const option options[] = {
     {"to-zero", FLAG, AT(file.to_zero), MODEL, NULL, 0, "  flow levels down to t = 0, as pipelines have it"},
     {"schedule", SCHEDULE, AT(c.schedule), RUNS, "NAME", 0, "noise schedule (flow; sample: edm)"},
     {"shift", REAL, AT(c.schedule.shift), RUNS, "X", 0, "shift of the flow schedule"},
-    {"grid", GRID, AT(c.grid), RUNS, "NAME", 0, "where the steps lie (by schedule: uniform or karras)"},
+    {"grid", GRID, AT(c.grid), RUNS, "NAME", 0, "where the steps lie (power; with --sampler by schedule: uniform or karras)"},
     {"steps", WHOLE, AT(c.steps), RUNS, "N", 0, "number of steps (10; sample: 20)"},
     {"sigma-min", REAL, AT(c.grid.sigma_min), RUNS, "X", 0, "lower end of the grid: sigma/alpha, or"},
     {"sigma-max", REAL, AT(c.grid.sigma_max), RUNS, "X", 0, "upper end;  sigma/(alpha + sigma) for flow"},
-    {"rho", REAL, AT(c.grid.a), RUNS, "X", 0, "karras grid: exponent (7)"},
+    {"rho", REAL, AT(c.grid.a), RUNS, "X", 0, "exponent of the karras grid (7), or power (2)"},
     {"grid-shift", REAL, AT(c.grid.shift), RUNS, "X", 0, "multiplies sigma/alpha of all levels"},
     {"final", FINAL, AT(c.grid.final), RUNS, "zero|min|X", 0,
      "last level: 0, the grid's lower end, or sigma/alpha"},
@@ -94,7 +94,7 @@ static const option options[] = {
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
     {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SAMPLE | INVERT, "NAME", 0,
-     "sampling method (dpmpp_2m; invert: all without noise); `levels` does not depend on it"},
+     "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
     {"order", WHOLE, AT(c.sampler.order), RUNS, "1|2", 0, "multistep samplers"},
@@ -1215,7 +1215,6 @@ static int find_command(const char *name) {
 static int read_command(arguments *a, int command, int argc, char **argv, int side) {
     int bit = commands[command].bit;
     a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
-    if (bit != INVERT) a->c.sampler = dk_sampler_named("dpmpp_2m");
     a->c.steps = STEPS_UNSET;
     a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1, a->preview_every = 5;
     a->name = "fitted", a->best = 20;

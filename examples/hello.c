@@ -28,7 +28,7 @@ int main(void) {
     static dk_real points[2 * POINTS];
     dk_config c = {0};
     c.schedule = dk_flow(1), c.prediction = DK_PREDICT_X0;  /* what kind of network it is */
-    c.steps = 20, c.dim = 2, c.batch = POINTS, c.seed = 42; /* sampler and grid: a good default */
+    c.steps = 20, c.dim = 2, c.batch = POINTS, c.seed = 6;  /* sampler and grid: a good default */
     if (dk_sample(&c, denoise, NULL, points)) return fprintf(stderr, "%s\n", dk_message(&c)), 1;
 
     double x = 0, y = 0, xx = 0, xy = 0, yy = 0;

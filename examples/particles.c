@@ -55,12 +55,11 @@ static int denoise(void *user, const dk_eval *e) {
 /* Three scalings of one process. `axis` is the time over which the ODE is smooth in that scaling. */
 static const struct {
     const char *name, *axis;
-    dk_unit unit;
     dk_gauge gauge;
 } families[FAMILIES] = {
-    {"VE: x = x0 + σ ε", "σ", DK_UNIT_SIGMA, DK_GAUGE_VE},
-    {"flow: x = (1 − t) x0 + t ε", "t", DK_UNIT_FLOW, DK_GAUGE_FLOW},
-    {"VP: x = cos φ x0 + sin φ ε", "φ", DK_UNIT_ANGLE, DK_GAUGE_VP},
+    {"VE: x = x0 + σ ε", "σ", DK_GAUGE_VE},
+    {"flow: x = (1 − t) x0 + t ε", "t", DK_GAUGE_FLOW},
+    {"VP: x = cos φ x0 + sin φ ε", "φ", DK_GAUGE_VP},
 };
 
 static double time_at(int family, double angle) {

@@ -7,12 +7,13 @@
        --seed N     another picture
        --terrain    EXAMPLE is a height field: only how heights differ from those around them is taken from it
 
-   EXAMPLE is a PPM or PGM file (P6 or P5, 8 or 16 bits). OUT is a PNG if it is called so, else the same kind as EXAMPLE;
-   a height field has 16 bits then. */
+   EXAMPLE is a PNG, PPM or PGM file of 8 or 16 bits. OUT is a PNG of 8 bits if it is called so, else a PPM, or a PGM if it is
+   grey; a height field has 16 bits then. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
 #include "png.h"
+#include "png_read.h"
 #include "texture.h"
 
 #include <stdarg.h>
@@ -39,16 +40,49 @@ static int header_number(FILE *f) {
     return n; /* the one character behind it is read, too */
 }
 
+/* The bytes of a file. */
+static unsigned char *read_file(const char *path, size_t *size) {
+    enum { MOST = 1 << 26 };
+    FILE *f = fopen(path, "rb");
+    if (!f) fail("cannot read %s", path);
+    unsigned char *bytes = (unsigned char *)texture_memory(MOST, 1);
+    *size = fread(bytes, 1, MOST, f);
+    fclose(f);
+    return bytes;
+}
+
+static void check_size(const char *path, int width, int height) {
+    const int least = TEXTURE_SIDE + 3;
+    if (width < least || height < least || width > 1024 || height > 1024)
+        fail("%s has %d x %d pixels: %d to 1024 are allowed to each side", path, width, height, least);
+}
+
+static texture_image read_png(const char *path) {
+    png_picture png;
+    size_t size;
+    unsigned char *bytes = read_file(path, &size);
+    const char *wrong = png_read(bytes, size, &png);
+    if (wrong) fail("%s: %s", path, wrong);
+    check_size(path, png.width, png.height);
+    texture_image p = texture_new_image(png.width, png.height, png.channels);
+    for (int i = 0; i < p.width * p.height * p.channels; i++)
+        p.pixel[i] = (dk_real)(png.values[i] / 32767.5 - 1);
+    free(bytes), free(png.values);
+    return p;
+}
+
 static texture_image read_picture(const char *path) {
     FILE *f = fopen(path, "rb");
     if (!f) fail("cannot read %s", path);
     const int magic = fgetc(f), kind = fgetc(f);
+    if (magic == 0x89) {
+        fclose(f);
+        return read_png(path);
+    }
     if (magic != 'P' || (kind != '5' && kind != '6'))
-        fail("%s is neither PPM nor PGM (P6, P5). Programs that write them: GIMP, magick, ffmpeg", path);
-    const int width = header_number(f), height = header_number(f), most = header_number(f),
-              least = TEXTURE_SIDE + 3;
-    if (width < least || height < least || width > 1024 || height > 1024)
-        fail("%s has %d x %d pixels: %d to 1024 are allowed to each side", path, width, height, least);
+        fail("%s is neither PNG nor PPM nor PGM (P6, P5)", path);
+    const int width = header_number(f), height = header_number(f), most = header_number(f);
+    check_size(path, width, height);
     if (most < 1 || most > 65535) fail("%s: the brightest value is %d: 1 to 65535 are allowed", path, most);
     texture_image p = texture_new_image(width, height, kind == '6' ? 3 : 1);
     for (int i = 0; i < width * height * p.channels; i++) {
@@ -108,7 +142,7 @@ int main(int argc, char **argv) {
     }
     texture_image example = read_picture(argv[1]);
     if (terrain && example.channels != 1)
-        fail("%s has colours: --terrain takes heights, a PGM file", argv[1]);
+        fail("%s has colours: --terrain takes heights, a grey picture", argv[1]);
     if (!w.width) w.width = 2 * example.width, w.height = 2 * example.height;
     texture t = texture_learn(&example, terrain);
     const int unit = 1 << (t.scales - 1);

@@ -90,7 +90,7 @@ static const field fields[] = {
     WHOLE("flow", unchecked, "RR..R", "0 or 1"),
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
     WHOLE("flow", grid.spacing, "RR..R", 
-          "default|karras|exponential|lambda|uniform|quadratic|leading|trailing|linspace|polyexponential|vp|iddpm|"
+          "default|karras|power|exponential|lambda|uniform|quadratic|leading|trailing|linspace|polyexponential|vp|iddpm|"
           "kl_optimal|laplace|logit_normal|linear_quadratic|bong_tangent|crash|beta_sigma|beta|normal|sgm_uniform|"
           "simple|ddim_uniform|smoothstep|sd_turbo|lcm|custom|resample|levels"),
     WHOLE("flow", sampler.gauge, "RR..R", "default|ve|flow|vp|native|pseudo"),
@@ -124,7 +124,7 @@ static const field fields[] = {
     WHOLE("flow", sampler.cfg_pp, "RR..R", "0 or 1"),
     WHOLE("flow", sampler.noise_prediction, "RR..R", "0 or 1"),
     WHOLE("flow", sampler.pece, "RR..R", "0 or 1; needs corrector"),
-    WHOLE("flow", sampler.plain_last, "RR..R", "0 or 1"),
+    REAL("flow", sampler.plain_last, "RRRR..R", "0 .. 1"),
     REAL("flow", sampler.quirk, "RRRR..R", "0 .. 2147483647"),
     WHOLE("flow", grid.final, "RR..R", "default|zero|min|value|replace|last"),
     WHOLE("flow", grid.rounding, "RR..R", "none|nearest|down"),
@@ -133,7 +133,8 @@ static const field fields[] = {
     REAL("flow", grid.sigma_max, "RRRR...", ">= 0"),
     REAL("flow", grid.shift, "RRRR...", "> 0 (0: 1)"),
     REAL("flow", grid.terminal, "RRRR..R", "> 0 and < 1 (0: none)"),
-    OWN('r', "edm", "karras", rho, a, "RRRR...", "> 0 (0: 7, polyexponential 1)"),
+    OWN('r', "edm", "karras", rho, a, "RRRR...", "> 0 (0: 7, power 2, polyexponential 1)"),
+    OWN('r', "edm", "power", pivot, b, "RRRR...", "> 0 (0: 6 sigma_data times schedule.shift)"),
     OWN('r', "edm", "vp", time_min, a, "RRRR..R", "> 0 and <= 0.999 (0: 0.001)"),
     OWN('r', "edm", "iddpm", c_1, a, "RRRR..R", "> 0 and < 1 (0: 0.001)"),
     OWN('r', "edm", "iddpm", c_2, b, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),

@@ -23,7 +23,7 @@ embed=$PWD/tests/embed
 source=$dir/source
 mkdir -p "$source/examples"
 cp -R diffkit.h LICENSE Makefile README.md "$source"
-cp -R examples/consumers examples/languages examples/packaging "$source/examples"
+cp -R examples/fit.h examples/consumers examples/languages examples/packaging "$source/examples"
 cd "$source" || exit 1
 version=$(sed -n 's/^#define DK_VERSION_MAJOR //p' diffkit.h).$(sed -n 's/^#define DK_VERSION_MINOR //p' diffkit.h)
 
@@ -143,9 +143,45 @@ chosen_visibility() { # DK_API says what is seen of a library, also where nothin
 }
 carries_its_licence() { sed '1d' LICENSE | while read -r line; do grep -qF "$line" diffkit.h || exit 1; done; }
 c_calls_cpp() { users && cpp_object cpp.o -DDIFFKIT_IMPLEMENTATION -x c++ diffkit.h && links $CXX first.o second.o main.o cpp.o; }
+cat >"$dir/links/planned.c" <<'END'
+#include <diffkit.h>
+int main(int count, char **given) { /* linked, not run */
+    dk_real x = 0;
+    dk_config c = {0};
+    dk_run run;
+    dk_eval e;
+    dk_begin_plan(&run, (const dk_plan *)(void *)given, &c, &x, NULL, 0);
+    while (dk_next(&run, &e)) e.output[0] = 0;
+    return count;
+}
+END
+cat >"$dir/links/minimal.c" <<'END'
+#include <diffkit.h>
+int main(void) {
+    dk_real x = 0;
+    dk_config c = {0};
+    c.steps = 5, c.dim = 1;
+    return (int)dk_sample(&c, NULL, NULL, &x);
+}
+END
+reaches_none() { # FILE FUNCTION...: linked without what it does not reach, the program has none of these
+    $CC -std=c11 -I. -ffunction-sections -fdata-sections -Wl,--gc-sections -DDIFFKIT_IMPLEMENTATION "$dir/links/$1" -o "$dir/links/alone" -lm || return 1
+    shift
+    for function in "$@"; do
+        nm "$dir/links/diffkit.o" | grep -qw "$function" && ! nm "$dir/links/alone" | grep -w "$function" || return 1
+    done
+}
 check "the header in three files, the implementation in a fourth" apart
 check_with nm "the implementation defines dk_ names alone" own_names
 check_with size "the implementation has no variables" only_constants
+if echo 'int main(void) { return 0; }' | $CC -Wl,--gc-sections -x c - -o "$dir/alone.out"; then
+    check_with nm "a program that runs plans has no recorder, grid and schedule" \
+        reaches_none planned.c dkp_record_all dkp_spaced_at dkp_at_sigma dkp_proceed
+    check_with nm "a program that names nothing has no lists of names and levels" \
+        reaches_none minimal.c dkp_samplers dkp_lists dkp_gits_words dkp_schedules dkp_grids dkp_find dk_save
+else
+    skip "what programs reach" "no linker that leaves sections out"
+fi
 check "files that disagree about DK_REAL do not link" mixed_precisions
 check "DK_REAL is float or double, or refused" other_reals
 check_with nm "DK_API says what a library shows" chosen_visibility

@@ -374,6 +374,45 @@ static void curves_follow_their_formulas(void **state) {
     check_list(got, logit, 5);
 }
 
+/* v = s^/(s^ + pivot), whose 1/rho-th power falls evenly to 0: by hand from pure noise, where v = 1; in every family the same
+   noise levels; and nothing below the range. */
+static void the_power_grid_follows_its_formula(void **state) {
+    static const double from_pure_noise[] = {1, 27.0 / 34, 0.5, 3.0 / 18, 0}; /* v = 1, 9/16, 4/16, 1/16, 0; pivot 3 */
+    (void)state;
+    double got[32];
+    dk_config c = grid_config(dk_flow(1), "power", 4);
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
+    check_list(got, from_pure_noise, 5);
+    c.schedule.shift = 5; /* multiplies every sigma/alpha */
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 8), 5);
+    check_close(got[1], 5 * 27.0 / 7);
+
+    const dk_schedule same_range[] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
+    for (int k = 0; k < 2; k++) {
+        c = grid_config(same_range[k], "power", 10);
+        c.sigma_data = 0.6;
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 32), 11);
+        for (int i = 0; i <= 10; i++) {
+            double v = 80 / 83.6 * (10 - i) * (10 - i) / 100;
+            check_near(got[i], 3.6 * v / (1 - v), 1e-12, "pivot 6 sigma_data");
+        }
+    }
+    c.grid.a = 3, c.grid.b = 1, c.grid.sigma_min = 1e-5;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 32), 11);
+    double v = 80.0 / 81 * 7 * 7 * 7 / 1000;
+    check_close(got[3], v / (1 - v));
+
+    c = grid_config(dk_edm(0.1, 80), "power", 20); /* evenly to 0 would be 0.007 */
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 32), 21);
+    double from = sqrt(80.0 / 83), to = sqrt(0.1 / 3.1), root = from + 10 / 19.0 * (to - from);
+    check_close(got[10], 3 * root * root / (1 - root * root));
+    check_close(got[19], 0.1);
+    assert_true(got[20] <= 0);
+    c.grid.final = DK_FINAL_MIN;
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 32), 21);
+    check_close(got[20], 0.1);
+}
+
 /* Every grid, for any number of steps, on the kind of schedule that it is for. */
 static void every_grid_works_for_any_number_of_steps(void **state) {
     (void)state;
@@ -773,6 +812,7 @@ int main(void) {
         cmocka_unit_test(levels_beyond_the_range_are_one),
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
+        cmocka_unit_test(the_power_grid_follows_its_formula),
         cmocka_unit_test(every_grid_works_for_any_number_of_steps),
         cmocka_unit_test(flow_has_timesteps_too),
         cmocka_unit_test(strength_has_three_meanings),

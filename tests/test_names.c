@@ -499,9 +499,9 @@ static void messages_name_words_and_calls(void **state) {
 }
 
 /* What stands for a config without a sampler is the table's row. */
-static void the_default_sampler_is_dpmpp_2m(void **state) {
+static void the_default_sampler_is_adams2(void **state) {
     dk_config c;
-    dk_sampler named = dk_sampler_named("dpmpp_2m");
+    dk_sampler named = dk_sampler_named("adams2");
     (void)state;
     memset(&c, 0, sizeof c);
     c.steps = 10, c.dim = 1;
@@ -561,7 +561,7 @@ int main(void) {
         cmocka_unit_test(a_grid_is_not_dropped_from_a_name),
         cmocka_unit_test(messages_name_words_and_calls),
         cmocka_unit_test(words_follow_the_enumerators),
-        cmocka_unit_test(the_default_sampler_is_dpmpp_2m),
+        cmocka_unit_test(the_default_sampler_is_adams2),
         cmocka_unit_test(published_lists_come_with_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

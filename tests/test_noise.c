@@ -92,7 +92,7 @@ static void all_vector_widths_give_the_same_bits(void **state) {
         dkp_philox_block(counter, key, r);
         /* all three words of 64 bits, and chunks across 2^28, where a block's number leaves 32 bits */
         dkp_noise of = {k < 10 ? k : (uint64_t)r[0] << 32 | r[1], k % 2 ? (uint64_t)r[2] << 20 : k, r[3],
-                        NULL};
+                        NULL, NULL, 2};
         uint64_t chunk = k % 3 == 0 ? 0 : k % 3 == 1 ? r[0] : ((uint64_t)1 << 28) - 1;
         dkp_normal_chunks(&of, chunk, CHUNKS, dkp_words_plain, got);
         for (uint64_t i = 0; i < 64 * CHUNKS; i++)

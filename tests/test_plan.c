@@ -860,7 +860,8 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"own", "alpha=0.5 order=3", NULL},
         {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method uses order, alpha, churn"},
         {"dpmpp_2m", "churn=1 churn_min=0.1 noise_min=0.5 eta=0.5", NULL},
-        {NULL, "eta=1 order=3", NULL},
+        {NULL, "order=3 pece=1", NULL},
+        {NULL, "eta=1", "sampler.eta = 1: must be 0: this method uses order, rule, gamma, gauge, "},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -881,13 +882,14 @@ static void fields_of_a_zero_sampler_hold(void **state) {
     dk_plan plan, wanted;
     (void)state;
     for (int k = 0; k < 5; k++) {
-        dk_config c = check_config("edm", NULL, 4), d = check_config("edm", k != 2 ? "dpmpp_2m" : "midpoint", 4);
+        dk_config c = check_config("edm", NULL, 4), d = check_config("edm", k != 2 ? "adams2" : "midpoint", 4);
         memset(&plan, 0, sizeof plan), memset(&wanted, 0, sizeof wanted);
-        if (k == 0) c.sampler.eta = d.sampler.eta = 0.5;
+        if (k != 2) c.grid = d.grid = dk_grid_named("power");
+        if (k == 0) c.sampler.pece = d.sampler.pece = 1;
         if (k == 1) c.sampler.order = d.sampler.order = 3, c.sampler.churn = d.sampler.churn = 1;
         if (k == 2) c.sampler.tableau = "1/2 | 0 1";
-        if (k == 3) c.sampler.rule = d.sampler.rule = DK_RULE_EXACT;
-        if (k == 4) c.sampler.eta = d.sampler.eta = 0.5, c.sampler.law = d.sampler.law = DK_LAW_ANCESTRAL;
+        if (k == 3) c.sampler.gauge = d.sampler.gauge = DK_GAUGE_VE;
+        if (k == 4) c.sampler.plain_last = d.sampler.plain_last = 1;
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         assert_int_equal(dk_record(&wanted, &d), DK_OK);
         assert_true(dk_plan_equal(&plan, &wanted, 0, NULL));

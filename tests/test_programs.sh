@@ -11,6 +11,8 @@ draws_the_mixture() {
         /^true/ { for (i = 2; i <= 6; i++) { lines++; d = $i - drawn[i]; if (!(d * d < 0.05 ^ 2)) bad++ } }
         END { exit !(lines == 5 && !bad) }' "$dir/out"
 }
+is_the_first_program() { awk '/^```c$/ { inside = 1; next } inside && /^```$/ { exit } inside' README.md | cmp -s - examples/hello.c; }
+check "README's first program is hello as it stands" is_the_first_program
 check "hello's points have the mixture's mean and covariance" draws_the_mixture
 
 # ---- pictures that are text: what stands in docs is what the programs draw today; numbers may round differently by compiler
@@ -43,15 +45,22 @@ check "a folder that is missing is named" names_the_file
 head -c 8000 "$dir/stone.ppm" >"$dir/short.ppm"
 printf 'P5\n20 20\n65535\n' >"$dir/small.pgm"
 tail -c 800 "$dir/heights.pgm" >>"$dir/small.pgm"
+hex() { tail -c "$2" "$1" | od -An -v -tx1 | tr -d ' '; } # 16 bytes to a line: a row of 8 heights
 agree() {
     for arguments in "left 8x12 0,1" "right 8x12 1,1" "both 16x12 0,1"; do
         set -- $arguments
         run "$build/texture" "$dir/small.pgm" "$dir/$1.pgm" --terrain --size "$2" --tile "$3" || return 1
-        tail -c "$((2 * $(echo "$2" | tr x '*')))" "$dir/$1.pgm" | od -An -v -tx1 -w$((2 * ${2%x*})) | tr -d ' ' >"$dir/$1"
     done
-    paste -d '\0' "$dir/left" "$dir/right" | cmp -s - "$dir/both"
+    hex "$dir/left.pgm" 192 >"$dir/left"
+    hex "$dir/right.pgm" 192 | paste "$dir/left" - >"$dir/beside"
+    hex "$dir/both.pgm" 384 | paste - - | cmp -s - "$dir/beside"
 }
 makes_png() { run "$build/texture" "$dir/small.pgm" "$dir/out.png" --size 16x24 && is_png "$dir/out.png" 0000001000000018 && grep -q '100%$' "$dir/err"; }
+# tests/data/colours.png has every filter and codes of its own, colours.ppm the same pixels: made by a formula
+reads_png() {
+    run "$build/texture" tests/data/colours.png "$dir/png.ppm" --size 12x12 && run "$build/texture" tests/data/colours.ppm "$dir/ppm.ppm" --size 12x12 &&
+        [ "$(wc -c <"$dir/png.ppm")" -gt 432 ] && cmp -s "$dir/png.ppm" "$dir/ppm.ppm"
+}
 texture_refuses() { # PATTERN ARGUMENTS...
     pattern=$1
     shift
@@ -59,8 +68,11 @@ texture_refuses() { # PATTERN ARGUMENTS...
 }
 check "tiles agree where they meet" agree
 check "texture writes a PNG" makes_png
+check "texture reads a PNG" reads_png
 check "texture: a file that is not there" texture_refuses 'cannot read .*/none.ppm' "$dir/none.ppm" "$dir/out.png"
-check "texture: a file of another kind" texture_refuses 'neither PPM nor PGM' "$dir/out.png" "$dir/out.png"
+check "texture: a file of another kind" texture_refuses 'neither PNG nor PPM nor PGM' Makefile "$dir/out.png"
+head -c 300 tests/data/colours.png >"$dir/short.png"
+check "texture: a PNG that ends too soon" texture_refuses 'short.png: its data is damaged, or ends too soon' "$dir/short.png" "$dir/out.png"
 check "texture: a file that ends too soon" texture_refuses 'short.ppm ends before its last pixel' "$dir/short.ppm" "$dir/out.png"
 check "texture: a size that is not whole at every scale" texture_refuses 'multiples of 4' "$dir/stone.ppm" "$dir/out.png" --size 34x32
 check "texture: heights in colour" texture_refuses 'stone.ppm has colours' "$dir/stone.ppm" "$dir/out.png" --terrain

@@ -598,7 +598,7 @@ static void warmed_up_multistep_methods_have_their_order_over_all_of_flow(void *
     static const struct {
         const char *name;
         double order;
-    } cases[] = {{"lms", 4}, {"deis_rho", 3}, {"abm", 4}};
+    } cases[] = {{"lms", 4}, {"deis_rho", 3}, {"abm", 4}, {"adams2", 3}, {"adams3", 4}};
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         dk_sampler s = dk_sampler_named(cases[i].name);
@@ -1649,6 +1649,7 @@ static void scaling_everything_scales_the_result(void **state) {
         if (!dk_sampler_at(k)->evals) continue;                      /* so does a tolerance */
         if (dk_sampler_named(dk_sampler_at(k)->name).law == DK_LAW_FLOW)
             continue; /* sigma/(alpha + sigma) has a scale */
+        if (dk_sampler_named(dk_sampler_at(k)->name).gauge == DK_GAUGE_FLOW) continue;
         check_gaussian g = {0.7, 0.5, DK_PREDICT_EDM, 0.6, 0}, G = {5.6, 4, DK_PREDICT_EDM, 4.8, 0};
         dk_real x[DIM], y[DIM];
         dk_config c = check_config("edm", dk_sampler_at(k)->name, 4);
@@ -1843,9 +1844,77 @@ static void a_step_to_sigma_0_gives_D(void **state) {
                 memset(&last, 0, sizeof last);
                 c.dim = DIM, c.prediction = DK_PREDICT_X0;
                 c.grid.final = DK_FINAL_ZERO, c.grid.sigma_min = 0.02;
+                if (c.sampler.plain_last > 0) continue;
                 assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
                 assert_memory_equal(x, last.D, sizeof x);
             }
+}
+
+/* By hand, over u = sigma/(1 + sigma): X = x/(1 + sigma) has the slope K = (X - D)/u. Adams-Bashforth with `order` nodes
+   predicts, D is evaluated there, Adams-Moulton with one node more makes the step again. The last state is half Adams-Bashforth's
+   and half D. The integral of a node's Lagrange polynomial is Gauss' sum of three points, exact up to degree 5. */
+static double adams_weight(const double *u, int nodes, int j, double from, double to) {
+    const double root = sqrt(0.6), at[] = {-root, 0, root}, weight[] = {5 / 18.0, 8 / 18.0, 5 / 18.0};
+    double sum = 0;
+    for (int g = 0; g < 3; g++) {
+        double product = weight[g] * (to - from), v = 0.5 * (from + to) + 0.5 * (to - from) * at[g];
+        for (int k = 0; k < nodes; k++)
+            if (k != j) product *= (v - u[k]) / (u[j] - u[k]);
+        sum += product;
+    }
+    return sum;
+}
+
+static double adams_by_hand(int order, const double *sigma, int steps, const check_gaussian *g, double x) {
+    double u[8], K[8], X = x / (1 + sigma[0]), before = 0, D = 0; /* nodes, newest first */
+    for (int i = 0; i < steps; i++) {
+        double here = sigma[i] / (1 + sigma[i]), next = sigma[i + 1] / (1 + sigma[i + 1]);
+        for (int j = i; j > 0; j--) u[j] = u[j - 1], K[j] = K[j - 1];
+        const dk_level level = {sigma[i], 1, sigma[i]};
+        D = check_gaussian_D(g, level, X * (1 + sigma[i]));
+        u[0] = here, K[0] = (X - D) / here;
+        int known = i + 1 < order + 1 ? i + 1 : order + 1;
+        if (i > 0) X = before;
+        for (int j = 0; i > 0 && j < known; j++) X += adams_weight(u, known, j, u[1], here) * K[j];
+        before = X;
+        if (known > order) known = order;
+        for (int j = 0; j < known; j++) X += adams_weight(u, known, j, here, next) * K[j];
+    }
+    return sigma[steps] > 0 ? X * (1 + sigma[steps]) : 0.5 * X + 0.5 * D;
+}
+
+static void adams_is_what_textbooks_say(void **state) {
+    static const double sigma[] = {80, 11, 4.2, 1.9, 0.8, 0.3, 0};
+    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
+    (void)state;
+    for (int order = 2; order <= 3; order++)
+        for (int steps = 1; steps <= 6; steps++) {
+            dk_real x = (dk_real)-31.25;
+            dk_config c = check_config("edm", order == 2 ? "adams2" : "adams3", steps);
+            c.dim = 1, c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+            c.grid = dk_grid_levels(&sigma[6 - steps], DK_UNIT_SIGMA);
+            for (int part = 0; part < 2; part++, c.steps--) { /* to 0, and to the level before */
+                if (c.steps == 0) continue;
+                dk_real y = x;
+                assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, &y), DK_OK);
+                check_near((double)y, adams_by_hand(order, &sigma[6 - steps], c.steps, &g, (double)x), 100 * check_tiny,
+                           c.sampler.name);
+            }
+        }
+}
+
+/* Half of each; only multistep methods mix. */
+static void only_multistep_methods_take_a_share_of_the_last_step(void **state) {
+    static const char *const others[] = {"euler", "edm", "predictor_corrector"};
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        dk_plan plan;
+        memset(&plan, 0, sizeof plan);
+        dk_config c = check_config("edm", others[k], 3);
+        c.dim = 1, c.sampler.plain_last = 0.5;
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&c), "sampler.plain_last = 0.5: must be 0 or 1 but for multistep methods");
+    }
 }
 
 /* alpha = 1 + sigma/2 at t = sigma: a process whose clean end is alpha = 1/2 ... 2 is as good as any. */
@@ -1865,6 +1934,7 @@ static void a_step_to_sigma_0_multiplies_D_by_alpha(void **state) {
         c.schedule = dk_custom_schedule(doubling, NULL, 0, 1);
         c.grid = dk_grid_levels(levels, DK_UNIT_T);
         c.dim = DIM, c.prediction = DK_PREDICT_X0;
+        if (c.sampler.plain_last > 0) continue;
         assert_int_equal(dk_sample(&c, remember_D, &last, x), DK_OK);
         for (int i = 0; i < DIM; i++) assert_true(x[i] >= 2 * last.D[i] && x[i] <= 2 * last.D[i]);
     }
@@ -2049,6 +2119,8 @@ int main(void) {
         cmocka_unit_test(dpm2_can_arrive_dry),
         cmocka_unit_test(ddim_in_the_flow_gauge_is_ve_on_flow_levels),
         cmocka_unit_test(a_step_to_sigma_0_gives_D),
+        cmocka_unit_test(adams_is_what_textbooks_say),
+        cmocka_unit_test(only_multistep_methods_take_a_share_of_the_last_step),
         cmocka_unit_test(a_step_to_sigma_0_multiplies_D_by_alpha),
         cmocka_unit_test(every_number_of_steps_is_finite_and_costs_what_it_says),
         cmocka_unit_test(zero_terminal_snr_starts_at_alpha_0),

@@ -630,8 +630,13 @@ static void defaults_follow_the_family(void **state) {
         assert_int_equal(dk_resolve(&c), DK_OK);
         assert_int_equal(c.prediction, rows[i].prediction);
         assert_int_equal(c.condition, rows[i].condition);
-        assert_int_equal(c.grid.spacing, rows[i].spacing);
-        assert_string_equal(c.sampler.name, "dpmpp_2m");
+        assert_int_equal(c.grid.spacing, DK_SPACING_POWER);
+        assert_int_equal(c.grid.rounding, strcmp(rows[i].name, "vp_linear") ? DK_ROUND_NONE : DK_ROUND_NEAREST);
+        dk_config named = check_config(rows[i].name, "dpmpp_2m", 4);
+        assert_int_equal(dk_resolve(&named), DK_OK);
+        assert_int_equal(named.grid.spacing, rows[i].spacing);
+        assert_int_equal(named.grid.rounding, DK_ROUND_NONE);
+        assert_string_equal(c.sampler.name, "adams2");
         check_near(c.sigma_data, 0.5, 0, "sigma_data");
         check_near(c.condition_scale, 1, 0, "condition_scale");
     }
@@ -1019,7 +1024,7 @@ static void messages_say_field_value_and_what_is_allowed(void **state) {
     (void)state;
     expect_refused(&c, "steps = 0: must be 1 .. 1000000");
     c = check_config("edm", "euler", 3), c.grid.a = -2.5;
-    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7, polyexponential 1)");
+    expect_refused(&c, "grid.rho = -2.5: must be > 0 (0: 7, power 2, polyexponential 1)");
     c = check_config("flow", "euler", 3), c.schedule = dk_custom_schedule(NULL, NULL, 0, 1);
     expect_refused(&c, "schedule.fn = NULL: must be a function for a custom schedule");
     c.schedule = dk_vp_table(rises, 3);

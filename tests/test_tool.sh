@@ -42,14 +42,14 @@ expected='step,t,alpha,sigma,noise_level,lambda,condition
 2,0.5,0.5,0.5,1,0,0.5
 3,0.25,0.75,0.25,0.333333333333
 4,0,1,0,0,inf,'
-levels_csv() { succeeds levels --steps 4 --csv && [ "$(sed 's/\(1\.098612288668\).*/\1/;s/\(0\.333333333333\).*/\1/' "$dir/out")" = "$expected" ]; }
+levels_csv() { succeeds levels --grid uniform --steps 4 --csv && [ "$(sed 's/\(1\.098612288668\).*/\1/;s/\(0\.333333333333\).*/\1/' "$dir/out")" = "$expected" ]; }
 levels_json() {
     succeeds levels --steps 4 --json && [ "$(count '"step": ')" = 5 ] &&
         grep -q '^{"step": 0, "t": 1, "alpha": 0, "sigma": 1, "noise_level": null, "lambda": null, "condition": 1},$' "$dir/out" &&
         grep -q '^{"step": 4, "t": 0, "alpha": 1, "sigma": 0, "noise_level": 0, "lambda": null, "condition": null}$' "$dir/out"
 }
 levels_given() { succeeds levels --csv --unit sigma --levels 3,1,0 && grep -q '^0,0.75,0.25,0.75,3,-1.09861228866' "$dir/out"; }
-levels_shift() { succeeds levels --csv --steps 2 --shift 3 && [ "$(sed -n 's/^1,//p' "$dir/out" | sed 's/,.*//')" = 0.5 ] && grep -q '^1,0.5,0.25,0.75,3,' "$dir/out"; }
+levels_shift() { succeeds levels --csv --grid uniform --steps 2 --shift 3 && [ "$(sed -n 's/^1,//p' "$dir/out" | sed 's/,.*//')" = 0.5 ] && grep -q '^1,0.5,0.25,0.75,3,' "$dir/out"; }
 order_free() {
     succeeds plan --eta 0.5 --sampler ddim --steps=3 && mv "$dir/out" "$dir/first" &&
         succeeds plan --sampler=ddim --steps 3 --eta 0.5 && [ "$(sed p "$dir/out")" = "$(sed p "$dir/first")" ]
@@ -125,7 +125,7 @@ compares() {
 compares_alike() { succeeds compare "sampler=ddim eta=1" ddpm --schedule vp && grep -q '^rows           the same' "$dir/out"; }
 compares_late() { succeeds compare dpmpp_2m unipc --steps 5 && grep -q '^first row that differs, in step 2: ' "$dir/out"; }
 compares_levels() {
-    succeeds compare "grid=uniform" "schedule.shift=3" --steps 2 && grep -q '; the first that differs is level 1, at noise level 1 and 3$' "$dir/out"
+    succeeds compare "grid=uniform" "grid=uniform schedule.shift=3" --steps 2 && grep -q '; the first that differs is level 1, at noise level 1 and 3$' "$dir/out"
 }
 compares_draws() { succeeds compare ddim ddpm --steps 5 && grep -q '^draws          1 and 5, the same as far as both go$' "$dir/out"; }
 compares_control() { succeeds compare "sampler=rk45 rtol=0.01" rk4 && grep -q 'the first step of A$' "$dir/out"; }

@@ -79,7 +79,7 @@ static void settings_of_samplers_count(void **state) {
 
 static void settings_that_need_others_are_refused_without(void **state) {
     static const char *const rows[][2] = {
-        {"pece=1", "sampler.pece = 1: must be 0 or 1; needs corrector"},
+        {"sampler=dpmpp_2m pece=1", "sampler.pece = 1: must be 0 or 1; needs corrector"},
         {"h_init=0.1", "sampler.h_init = 0.1: must be 0 .. 1e300 (0: by itself); needs rtol or atol"},
         {"control=smooth", "sampler.control = smooth: must be standard|free|smooth; needs rtol or atol"},
         {"dcoeff=1", "sampler.dcoeff = 1: must be -10 .. 10; needs rtol or atol"},
@@ -91,7 +91,7 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"grid.unit=sigma", "grid.unit = sigma: must be default: it is for lists of levels"},
         {"grid=linear_quadratic grid.sigma_min=0.1", "grid.sigma_min = 0.1: must be 0: this spacing ends at 0"},
         {"grid.strength=0.5 grid.full_steps=20", "grid.full_steps = 20: must be 0 with grid.strength, which sets it"},
-        {"gauge=vp", "sampler.gauge = vp: must be default, ve or flow for this method"},
+        {"sampler=dpmpp_2m gauge=vp", "sampler.gauge = vp: must be default, ve or flow for this method"},
         {"sampler=ddim gauge=native", "sampler.gauge = native: must be default, ve or flow for this method"},
         {"sampler=res_2s alpha2=0.5", "sampler.alpha2 = 0.5: must be 0 but for order = 3"},
         {"sampler=smld snr=0.1", "sampler.snr = 0.1: must be 0 with langevin_step, which stands instead of it"},
