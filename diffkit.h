@@ -9792,7 +9792,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         double t = r->from.t, next = dkp_level(r, r->step + 1).t, stride = whole ? whole : t - next;
         double half = whole ? whole / 2 : 0.5 * stride;
         if (!dkp_has_length(r, dkp_point_at(r, &r->from).u)) return;
-        if (r->sampler.plain_last && !dkp_finite(next)) {
+        if (r->sampler.plain_last > 0 && !dkp_finite(next)) {
             dkr_refuse(r, "sampler.plain_last", 1, "0 where the last time is infinite");
             return;
         }
