@@ -260,7 +260,7 @@ portability:
 	@sh tests/portability.sh $(BUILD)
 
 # ------------------------------------------------------------------ benchmarks
-$(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h) diffkit.h | $(BUILD)
+$(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h) examples/svg.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 plots: $(BUILD)/bench_plots

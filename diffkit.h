@@ -821,6 +821,7 @@ typedef struct dk_eval {
     uint64_t first_sample;
     /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
     int input_slot, output_slot, uncond_slot;
+    int shared; /* 1: the input is 0 for all samples: one evaluation per condition does for all, at any time */
 } dk_eval;
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
@@ -963,6 +964,7 @@ typedef struct dk_call {
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
+    int shared;           /* 1: the input is 0 */
     double weight[DK_BRANCHES];
 } dk_call;
 
@@ -1153,9 +1155,12 @@ typedef struct dk_table {
     const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
     const double *noise; /* steps numbers, or NULL */
     const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
+    int steps;           /* of the plan */
+    int shared;          /* 1: D_0 is D at x = 0, which at much noise it hardly differs from: see dk_eval.shared */
 } dk_table;
 
-DK_API dk_sampler dk_table_sampler(const dk_table *table); /* the table stays the caller's */
+/* The table stays the caller's. With gauge FLOW it is one of y = x/(alpha + sigma): the same numbers do for every family. */
+DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
@@ -4279,22 +4284,26 @@ static void dkp_record_seeds(dk_recorder *r) {
 
 /* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
-    dkr_reads(r, "user");
+    dkr_reads(r, "user gauge");
     const dk_table *table = (const dk_table *)r->sampler.user;
+    int steps = r->own->plan->steps, flow = r->sampler.gauge == DK_GAUGE_FLOW;
     if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
+    else if (table->steps != steps) dkr_refuse(r, "sampler.user->steps", table->steps, "the grid's number of steps");
+    if (r->sampler.gauge && !flow) dkr_refuse(r, "sampler.gauge", r->sampler.gauge, "default or flow for a table");
     while (dkr_step(r)) {
         int i = r->own->offset + r->step;
         dk_level told = table->t ? dkp_at_t(&r->config->schedule, table->t[i]) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)r->own->plan->steps;
+        const double *b = table->b + (size_t)i * (size_t)steps;
+        double from = flow ? r->from.alpha + r->from.sigma : 1, to = flow ? r->to.alpha + r->to.sigma : 1;
         dk_vec z = dkr_zero;
         if (i != r->own->estimates)
             dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
-        dkr_denoise_told(r, r->x, r->from, told, NULL);
+        dkr_denoise_told(r, i == 0 && table->shared ? dkr_zero : r->x, r->from, told, NULL);
         if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
-            z = dkr_scale(table->noise[i], dkr_noise(r, r->from, r->to));
+            z = dkr_scale(table->noise[i] * to, dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
-        dkp_put_terms(r, table->a[i], r->x);
-        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j], dkr_past(r, i + 1 - j));
+        dkp_put_terms(r, table->a[i] * to / from, r->x);
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j] * to, dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
         r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
@@ -4988,6 +4997,7 @@ static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     }
     dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
+    if (c->shared) dkp_put(t, ", shared");
     dkp_put(t, "\n");
 }
 
@@ -5322,7 +5332,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->t = call->condition, e->level = call->level;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
-    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches;
+    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
     e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
@@ -7831,7 +7841,9 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     int estimate = r->own->estimates++;
     memset(v, 0, sizeof *v);
     v->level = level, v->network = m;
-    v->x = dkp_blend_seen(r, dkp_keep_as(r, x, 'y', estimate), level);
+    dk_vec kept = dkp_keep_as(r, x, 'y', estimate);
+    v->x = dkp_blend_seen(r, kept, level);
+    v->call.shared = !x.of && v->x.at == kept.at;
     v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
     v->call.x = (int)v->x.at, v->call.uncond_output = -1;
