@@ -7655,7 +7655,7 @@ static const char *dkp_field_name(int i) {
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
-    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, together shorter than 63 characters");
     else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
