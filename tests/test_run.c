@@ -1154,7 +1154,7 @@ static void a_batch_of_0_is_1(void **state) {
 static void sizes_that_overflow_are_refused(void **state) {
     enum { STEPS = 100 };
     static double a[STEPS], b[STEPS * STEPS];
-    dk_table table = {a, b, NULL, NULL};
+    dk_table table = {a, b, NULL, NULL, STEPS, 0};
     const size_t dims[] = {(size_t)-1,
                            (size_t)-1 / 2,
                            (size_t)-1 / sizeof(dk_real),

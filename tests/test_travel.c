@@ -219,7 +219,7 @@ static void ways_that_make_no_sense_are_refused(void **state) {
     dk_real x[1] = {1};
     assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
     const double a[9] = {0}, b[81] = {0};
-    const dk_table table = {a, b, NULL, NULL};
+    const dk_table table = {a, b, NULL, NULL, 9, 0};
     c = check_config("edm", "ddim", 4);
     c.sampler = dk_table_sampler(&table);
     c.grid.way = &twice.way;
