@@ -6390,15 +6390,16 @@ static void dkp_normals(const dkp_noise *of, uint64_t chunk, size_t chunks, dk_r
 }
 
 static void dkp_normals_from(const dkp_noise *of, uint64_t first, size_t n, dk_real *out) {
+    enum { PARTS = 2 }; /* more would take too much of the stack */
     for (size_t count; n > 0; first += count, out += count, n -= count) {
         size_t skip = (size_t)(first % 64), whole = skip ? 0 : n / 64;
         count = 64 * whole;
-        if (whole >= DKP_CHUNKS || count == n) {
+        if (whole >= PARTS || count == n) {
             dkp_normals(of, first / 64, whole, out);
         } else { /* parts of chunks */
-            dk_real z[64 * DKP_CHUNKS];
+            dk_real z[64 * PARTS];
             size_t k = (skip + n + 63) / 64;
-            if (k > DKP_CHUNKS) k = DKP_CHUNKS;
+            if (k > PARTS) k = PARTS;
             count = 64 * k - skip < n ? 64 * k - skip : n;
             dkp_normals(of, first / 64, k, z);
             memcpy(out, z + skip, count * sizeof z[0]);
@@ -6552,31 +6553,35 @@ static void dkp_draw_part(const dk_noise_source *s, const dk_noise_request *q, s
     }
 }
 
-/* Elements [at, at + n) of a draw, of any number of samples. Short samples are made several at a time. */
+/* The first of elements [at, at + n) of a draw whose samples have one chunk each, of several samples at a time; how many. */
+DKP_ONCE static size_t dkp_draw_short(const dk_noise_source *s, const dk_noise_request *q, size_t at, size_t n,
+                                      dkp_ahead *ahead, dk_real *out) {
+    dkp_noise one[DKP_CHUNKS];
+    dk_real z[64 * DKP_CHUNKS];
+    const dkp_noise of = {0, 0, 0, ahead, one, q->dim > 32 ? 2 : 1};
+    size_t sample = at / q->dim, element = at % q->dim, most = (element + n - 1) / q->dim + 1, done = 0, k = 0;
+    for (; k < DKP_CHUNKS && k < most; k++) {
+        one[k].seed = dkp_seed_of(s, q, sample + k), one[k].draw = (uint32_t)q->draw;
+        one[k].sample = q->seeds ? 0 : q->first_sample + sample + k;
+    }
+    dkp_normals(&of, 0, k, z);
+    for (size_t i = 0; i < k; i++, element = 0) {
+        size_t count = q->dim - element < n - done ? q->dim - element : n - done;
+        memcpy(out + done, z + 64 * i + element, count * sizeof *out);
+        done += count;
+    }
+    return done;
+}
+
+/* Elements [at, at + n) of a draw, of any number of samples. */
 static void dkp_draw_range(const dk_noise_source *s, const dk_noise_request *q, size_t at, size_t n,
                            dkp_ahead *ahead, dk_real *out) {
-    int apart = q->dim <= 64 && s->kind != DK_NOISE_BROWNIAN && !dkp_generator_of(s);
-    while (n > 0) {
-        size_t sample = at / q->dim, element = at % q->dim, left = q->dim - element, count = left < n ? left : n;
-        if (apart) {
-            dkp_noise one[DKP_CHUNKS];
-            dk_real z[64 * DKP_CHUNKS];
-            const dkp_noise of = {0, 0, 0, ahead, one, q->dim > 32 ? 2 : 1};
-            size_t k = 0, most = (element + n - 1) / q->dim + 1;
-            for (; k < DKP_CHUNKS && k < most; k++) {
-                one[k].seed = dkp_seed_of(s, q, sample + k), one[k].draw = (uint32_t)q->draw;
-                one[k].sample = q->seeds ? 0 : q->first_sample + sample + k;
-            }
-            dkp_normals(&of, 0, k, z);
-            for (size_t i = 0; i < k; i++, element = 0) {
-                count = q->dim - element < n ? q->dim - element : n;
-                memcpy(out, z + 64 * i + element, count * sizeof *out);
-                at += count, out += count, n -= count;
-            }
-        } else {
-            dkp_draw_part(s, q, sample, element, count, ahead, out);
-            at += count, out += count, n -= count;
-        }
+    int brief = q->dim <= 64 && s->kind != DK_NOISE_BROWNIAN && !dkp_generator_of(s);
+    for (size_t count; n > 0; at += count, out += count, n -= count) {
+        size_t element = at % q->dim, left = q->dim - element;
+        count = left < n ? left : n;
+        if (brief) count = dkp_draw_short(s, q, at, n, ahead, out);
+        else dkp_draw_part(s, q, at / q->dim, element, count, ahead, out);
     }
 }
 
