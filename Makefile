@@ -19,6 +19,8 @@
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
+#   make bench-quality  samplers and grids against the exact solution, by evaluations (QUALITY=--all: all there are)
+#   make bench-frechet  do digits of few evaluations vary as those of many?
 #   make bench-ideas  ways to save evaluations that gain nothing, side by side
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
@@ -55,7 +57,7 @@ NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefe
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-ideas bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-quality bench-ideas bench-frechet bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -66,6 +68,7 @@ $(BUILD):
 $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
+$(BUILD)/demo: examples/fit.h examples/digits/plans.h
 $(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h
 
 demo: $(BUILD)/demo
@@ -277,10 +280,14 @@ bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	sh bench/flags.sh
 	-$(PYTHON) bench/peers/randn.py
 
-$(BUILD)/bench_ideas: $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) diffkit.h $(DIGITS) | $(BUILD)
+# They run the network, as the examples do. QUALITY: options for bench/quality.c; --all takes an hour, the default a minute
+$(BUILD)/bench_quality $(BUILD)/bench_ideas $(BUILD)/bench_frechet: $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
-bench-ideas: $(BUILD)/bench_ideas
+bench-quality: $(BUILD)/bench_quality
+	$< $(QUALITY)
+
+bench-ideas bench-frechet: bench-%: $(BUILD)/bench_%
 	$<
 
 # PEERS: options for bench/peers/steps.py

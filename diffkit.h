@@ -575,7 +575,7 @@ typedef struct dk_sampler {
 
     /* Noise behind a step. */
     dk_noise_law law;
-    double eta;            /* 0: deterministic */
+    double eta;            /* 0: deterministic, but for Langevin steps */
     double noise_excess;   /* every draw but the first is multiplied by 1 + this, also on a grid's way back up, as in
                               Restart's code; in text: s_noise, their sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
@@ -792,7 +792,8 @@ DK_API dk_status dk_resolve(dk_config *c);
    their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
    part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Ends of a schedule's times that are
    its family's follow its other fields. Spaces may stand
-   around =, values with spaces in quotes. The order does not matter: parts come first. All or nothing; an error names
+   around =, values with spaces in quotes. The order does not matter: parts come first, and a grid
+   that is named stands above one that a sampler's name says. All or nothing; an error names
    the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
@@ -801,7 +802,8 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output; some elements begin as NaN, to see whether it was */
+    dk_real *output;      /* to be filled with the network's raw output; as NaN begin all elements of at most 1024, else the
+                             last of each sample and of some 64 parts of it, to see whether it was written */
     dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
@@ -872,7 +874,8 @@ DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
    dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
    the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
    run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
-   anywhere: they are checked before they are used. mask, known and callbacks are not saved. */
+   anywhere: they are checked before they are used. mask, known and callbacks are not saved. Of a noise function of your own only
+   is known that there is one: that it is the same is yours to see to. */
 DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
@@ -2531,7 +2534,9 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_grid *g = &c->grid;
     double given = noisy ? g->sigma_max : g->sigma_min;
     if (given > 0) return dkp_at_u(s, given);
-    double t = noisy ? s->t_max : s->t_min, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
+    int of_table = s->family == DK_FAMILY_FLOW && (g->spacing == DK_SPACING_NORMAL || g->spacing == DK_SPACING_SGM_UNIFORM);
+    double least = of_table ? 1.0 / dkp_table_size(s) : s->t_min; /* ComfyUI's flow models have no level below that */
+    double t = noisy ? s->t_max : s->t_min > least ? s->t_min : least, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dkp_at_t(s, t);
     if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
         (dkp_has(g, 'u') && !dkp_finite(dkp_u(s, l))))
@@ -2807,7 +2812,7 @@ static dk_recorder *dkp_recorder_in(dkp_recording *own) {
 }
 
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field, value, allowed);
+    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
@@ -3008,6 +3013,10 @@ static int dkp_for_network(dk_recorder *r, int value) {
 DKP_SMALL
 
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
+    if (n < 0 || (n > 0 && (!c || !v))) {
+        dkr_refuse(r, "n of dkr_sum", n, ">= 0, with as many numbers and vectors");
+        return dkr_zero;
+    }
     dkp_open_row(r, -1);
     for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
     return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
@@ -4008,6 +4017,8 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
         return;
     }
     if (s->sde.predictor == DK_PREDICTOR_EULER_MARUYAMA) {
+        if (!dkp_finite(h)) dkr_refuse(r, "sampler.plain_last", 1, "0 where the last time is infinite");
+        if (!dkp_finite(h)) return;
         double sigma = r->from.sigma;
         dk_level slope = dkp_slope_at(&r->config->schedule, r->from.t);
         a = 1 + h * slope.alpha / r->from.alpha, G2 = 2 * sigma * (h * slope.sigma - sigma * (a - 1));
@@ -5036,7 +5047,7 @@ DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c) {
     dkp_pace pace;
     size_t bytes = 0;
     dk_status status = DK_OK;
-    if (!c) return 0;
+    if (!c || (plan && (!plan->passes || plan->attempt))) return 0;
     memset(&own, 0, sizeof own);
     if (plan) resolved = *c;
     else status = dkp_prepare(c, &resolved, NULL, &marks);
@@ -5235,6 +5246,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
             if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
             dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
         }
+    } else if (run->own.pace.calls > 0) {
+        dkp_say(&t, " at step %d, after %d evaluations", run->own.pace.accepted, run->own.pace.calls);
     } else {
         dkp_put(&t, " before the first step");
     }
@@ -5270,13 +5283,15 @@ static const char dkp_bad_already[] = "the state that the network was given is N
 
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run, int slot) {
-    if (dkp_plan_of(run)->number != DK_NUMBER_FP16 || run->config.unchecked) return DK_OK;
-    size_t bad = dkp_find_in(run, dkp_half_buffer(run, slot), DK_NUMBER_FP16);
+    dk_number number = dkp_plan_of(run)->number;
+    if (!number || run->config.unchecked) return DK_OK;
+    size_t bad = dkp_find_in(run, dkp_half_buffer(run, slot), number);
     if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
     return dkp_fail_at(run, bad,
-                       given - given >= 0 ? "the network's input is beyond 65504, the largest number of fp16,"
-                                          : dkp_bad_already);
+                       !(given - given >= 0)      ? dkp_bad_already
+                       : number == DK_NUMBER_FP16 ? "the network's input is beyond 65504, the largest number of fp16,"
+                                                  : "the network's input is beyond 3.39e38, the largest number of bf16,");
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
@@ -5296,10 +5311,10 @@ static dk_status dkp_check_output(dk_run *run, int value) {
 
 DKP_FAST
 
-/* An output begins as NaN at the last element of every sample, and of at most DKP_SUMS parts of it. So the check of
-   outputs finds what the network leaves as it is, for little. */
+/* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
+   it. So the check of outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+    size_t dim = run->dim, chunk = run->size <= DKP_TILE ? 1 : dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
     int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
     for (size_t at = 0; at < run->size; at += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
@@ -5377,8 +5392,10 @@ static dk_status dkp_fill_draw(dk_run *run, int draw, dk_real *out) {
 }
 
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
-    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws) return DK_ERROR_ORDER;
-    return out ? dkp_fill_draw(run, draw, out) : DK_ERROR_CONFIG;
+    if (!run || !run->size) return DK_ERROR_ORDER;
+    if (draw < 0 || draw >= dkp_plan_of(run)->draws)
+        return dkp_fail_saying(run->message, DK_ERROR_ORDER, "draw = %d: must be one of the plan's", draw);
+    return out ? dkp_fill_draw(run, draw, out) : dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
 }
 
 /* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
@@ -5474,8 +5491,9 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
 DKP_SMALL
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
-    if (!run || !run->size || !eval) return 0;
+    if (!run || !run->size) return 0;
     if (run->own.inside) return dkp_refuse_inside(run), 0;
+    if (!eval) return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG, "eval = NULL: must be a dk_eval"), 0;
     run->own.inside = 1;
     int more = dkp_next(run, eval);
     run->own.inside = 0;
@@ -7357,6 +7375,7 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (s->tableau) embedded = tableau.embedded;
     else if (s->exponential) embedded = dkp_has_embedded(&exponential);
     const dkp_wrong rows[] = {
+        {s->cfg_pp, "sampler.cfg_pp", 1, "0 with step-size control"},
 #ifndef DK_NO_PEERS
         {(s->quirks & DK_QUIRK_STRIDE) != 0, "sampler.stride", 1, "0 with step-size control"},
 #endif
@@ -7430,9 +7449,10 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
-    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > 1000000)
+    double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
+    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
-                        "at most 1000000 divided by the steps that are run");
+                        "at most 1000000 divided by the steps that are run, without langevin_step 32766 divided by them");
     return DK_OK;
 }
 
@@ -7635,7 +7655,7 @@ static const char *dkp_field_name(int i) {
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
-    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, together shorter than 63 characters");
     else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
@@ -7644,8 +7664,8 @@ static dk_status dkp_fail_setting(char *message, const char *word, const char *v
    which fields there are: the family, then other enumerators. */
 static int dkp_stage_of(const dkp_field *f) {
     if (!f->name || strcmp(f->name, "steps") == 0) return 0;
-    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : 2;
-    return strstr(f->name, "schedule.family") ? 3 : f->kind == 'c' ? 4 : 5;
+    if (f->kind == 'n') return strcmp(f->name, "model") == 0 ? 1 : strcmp(f->name, "sampler") == 0 ? 2 : 3;
+    return strstr(f->name, "schedule.family") ? 4 : f->kind == 'c' ? 5 : 6;
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
@@ -7654,7 +7674,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
     dk_config set = *c;
-    for (int stage = 0; stage < 6; stage++) {
+    for (int stage = 0; stage < 7; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
@@ -7844,6 +7864,8 @@ static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
     c->prediction = v->space, c->negated = 0;
     v->seen = dkp_model_at(c, v->level, v->level);
     c->prediction = own, c->negated = negated;
+    if (!dkp_finite(v->seen.d_x) || !dkp_finite(v->seen.d_f))
+        dkp_refuse_at(r, "guidance.space: eps and score say nothing where alpha = 0", v->level);
 }
 
 /* The evaluations, if there are any. */
@@ -8157,6 +8179,7 @@ DKP_ONCE static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *
     for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
         dk_plan counts;
         status = dkp_count(r, &counts, c, p, NULL);
+        counts.terms += counts.rows, counts.rows += 2, counts.values += 2; /* coefficients that are 0 or 1 here by chance */
         if (dkp_plan_bytes(&counts) > bytes) bytes = dkp_plan_bytes(&counts);
     }
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
@@ -8598,8 +8621,10 @@ static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead) {
+/* With each operation memory is asked for so many elements. */
+static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, size_t asked, dkp_ahead *ahead) {
     for (; ops > 0; ops--, op++) {
+        dkp_ask(ahead, asked);
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
@@ -8634,7 +8659,10 @@ typedef struct dkp_window {
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
-static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
+static void dkp_run_window(dkp_window *w) {
+    size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
+    dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, asked, &w->ahead);
+}
 
 /* What windows read that does not lie in tiles. */
 static void dkp_look_ahead(dkp_window *w) {
@@ -8824,7 +8852,6 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
-        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
     }
 }
@@ -9083,8 +9110,10 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
-    if (!run || !run->size || run->config.backend || !(run->own.waiting || run->own.finished)) return DK_ERROR_ORDER;
-    if (!out) return DK_ERROR_CONFIG;
+    if (!run || !run->size) return DK_ERROR_ORDER;
+    if (run->config.backend || !(run->own.waiting || run->own.finished))
+        return dkp_fail_text(run->message, DK_ERROR_ORDER, "no evaluation is out that dk_denoised could look at");
+    if (!out) return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
     if (run->own.finished) {
         memcpy(out, run->x, run->size * sizeof *out);
         return run->own.ended;
@@ -9648,6 +9677,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
     past.count = 0;
     while (dkr_step(r)) {
         dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->to);
+        if (!dkp_has_length(r, from.u)) return;
         dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
@@ -9673,7 +9703,7 @@ static void dkp_record_heunpp2(dk_recorder *r) {
             after = dkp_point_at(r, &second).u;
         }
         double w2 = stages > 1 ? next / (stages * most) : 0, w3 = after / (stages * most);
-        dkp_tableau tableau = {stages, 0, {1, 1, (after - next) / h}};
+        dkp_tableau tableau = {stages, 0, {1, 1, stages > 2 ? (after - next) / h : 0}};
         double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
         dkp_runge_kutta_step(r, &tableau);
@@ -9692,6 +9722,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
     while (dkr_step(r)) {
         dkp_model before = dkp_model_at(r->config, &r->from, &r->from);
         dk_vec x = r->x, D = dkr_denoise(r, x, r->from);
+        if (r->status != DK_OK) return;
         r->sampler.churn = churn;
         dkp_churn(r);
         r->sampler.churn = 0;
@@ -9776,6 +9807,11 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
     while (dkr_step(r)) {
         double t = r->from.t, next = dkp_level(r, r->step + 1).t, stride = whole ? whole : t - next;
         double half = whole ? whole / 2 : 0.5 * stride;
+        if (!dkp_has_length(r, dkp_point_at(r, &r->from).u)) return;
+        if (r->sampler.plain_last > 0 && !dkp_finite(next)) {
+            dkr_refuse(r, "sampler.plain_last", 1, "0 where the last time is infinite");
+            return;
+        }
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);

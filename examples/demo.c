@@ -5,17 +5,20 @@
    1. Draws 80 digits.
    2. Shows that the families of diffusion models are one: the same network, sampled as flow matching, as VE
       and as VP, draws the same digits. Exits with 1 if it does not.
+   3. Draws digits with five evaluations each: by two samplers, and by a plan that is fitted to the network.
    The pictures go next to the program. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
 #include "digits.h"
+#include "fit.h"
+#include "digits/plans.h"
 
-enum { STEPS = 20, ROWS = 8, CLASSES = 10, FAMILIES = 3, SHEET = ROWS * CLASSES, ONE_EACH = CLASSES };
+enum { STEPS = 20, ROWS = 8, CLASSES = 10, FAMILIES = 3, WAYS = 4, SHEET = ROWS * CLASSES, ONE_EACH = CLASSES };
 static const int every_class[CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
 static const double pixel_range = 2; /* white is -1, ink is 1 */
 
-static dk_real sheet[SHEET * UNET_PIXELS], family_x[FAMILIES][ONE_EACH * UNET_PIXELS];
+static dk_real sheet[SHEET * UNET_PIXELS], family_x[FAMILIES][ONE_EACH * UNET_PIXELS], way_x[WAYS][ONE_EACH * UNET_PIXELS];
 
 /* Runs the config on the network, with a progress bar; 0 if all went well. */
 static int sample(digits *net, dk_config *c, int fleeting_bar, dk_real *x) {
@@ -129,6 +132,33 @@ static int draw_families(digits *net, const char *program) {
     return !(largest < tolerance);
 }
 
+/* --------------------------------------------------------------------- 3. few evaluations */
+
+/* What the digits would be with many steps comes last. */
+static int draw_few(digits *net, const char *program) {
+    enum { EVALUATIONS = 5 };
+    static const char *const about[WAYS] = {"dpmpp_2m on the karras grid", "adams2 on the power grid",
+                                            "a plan fitted to the network", "many steps: what all of them approach"};
+    printf("\n3. Ten digits with %d evaluations each, from the same noise. Top to bottom, with their distance from the last:\n\n",
+           EVALUATIONS);
+    for (int k = WAYS - 1; k >= 0; k--) {
+        const fit_plan *plan = digits_plan(EVALUATIONS, 0);
+        dk_config c = digits_config(net);
+        c.steps = k == WAYS - 1 ? 100 : EVALUATIONS, c.batch = ONE_EACH, c.seed = 3;
+        if (dk_config_set(&c, k == 0 ? "sampler=dpmpp_2m grid=karras" : "sampler=adams2 grid=power")) return 1;
+        if (k == 2) c.sampler = fit_sampler(plan), c.grid = fit_grid(plan), c.steps = plan->steps;
+        if (sample(net, &c, 1, way_x[k])) return 1;
+    }
+    for (int k = 0; k < WAYS; k++) {
+        double sum = 0;
+        for (int i = 0; i < ONE_EACH * UNET_PIXELS; i++)
+            sum += pow((double)way_x[k][i] - (double)way_x[WAYS - 1][i], 2) / (ONE_EACH * UNET_PIXELS);
+        printf("      %-40s %5.2f%%\n", about[k], 100 * sqrt(sum) / pixel_range);
+    }
+    static const char *const labels[WAYS] = {"dpmpp_2m", "adams2", "fitted", "exact"};
+    return write_picture(program, "few.png", way_x[0], WAYS * ONE_EACH, labels);
+}
+
 int main(int argc, char **argv) {
     digits net = {0};
     const char *weights = argc > 1 ? argv[1] : "examples/digits/weights.bin";
@@ -138,7 +168,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     net.labels = every_class, net.count = CLASSES;
-    int failed = draw_digits(&net, argv[0]) || draw_families(&net, argv[0]);
+    int failed = draw_digits(&net, argv[0]) || draw_families(&net, argv[0]) || draw_few(&net, argv[0]);
     unet_free(&net.net);
     return failed;
 }

@@ -871,7 +871,7 @@ static void networks_that_misbehave_are_named_and_repeated(void **state) {
                                               DK_ERROR_NOT_FINITE};
     static const char *const messages[ENTER] = {
         "", "the denoiser returned nonzero at step 1 of 3 (evaluation 1)",
-        "the network has not written its output at step 1 of 3 (evaluation 1), sample 0, element 5",
+        "the network has not written its output at step 1 of 3 (evaluation 1), sample 0, element 0",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 3",
         "the network's output is NaN or infinite at step 1 of 3 (evaluation 1), sample 0, element 5"};
     dk_real well[6], x[6];

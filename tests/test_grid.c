@@ -429,7 +429,8 @@ static void every_grid_works_for_any_number_of_steps(void **state) {
 
 /* A flow schedule's table is what VP's timesteps are: index k, for the grids that were there before, too. */
 static void flow_has_timesteps_too(void **state) {
-    static const double trailing[] = {1, 0.75, 0.5, 0.25, 0}, leading[] = {0.751, 0.501, 0.251, 0.001, 0};
+    static const double trailing[] = {1, 0.75, 0.5, 0.25, 0}, leading[] = {0.751, 0.501, 0.251, 0.001, 0},
+                        normal[] = {1, 0.667, 0.334, 0.001, 0};
     double got[8];
     dk_config c = grid_config(check_flow_table(1, 1000), "trailing", 4);
     (void)state;
@@ -438,9 +439,9 @@ static void flow_has_timesteps_too(void **state) {
     c.grid = dk_grid_named("leading");
     assert_int_equal(dk_levels(&c, DK_UNIT_T, got, 8), 5);
     check_list(got, leading, 5);
-    c.grid = dk_grid_named("normal"), c.schedule = dk_flow(1); /* a range down to 0 ends there */
+    c.grid = dk_grid_named("normal"), c.schedule = dk_flow(1); /* ends with the table */
     assert_int_equal(dk_levels(&c, DK_UNIT_T, got, 8), 5);
-    check_list(got, trailing, 5);
+    check_list(got, normal, 5);
 }
 
 /* ------------------------------------------------------------------ image to image */

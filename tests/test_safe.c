@@ -169,8 +169,10 @@ static void what_the_network_leaves_unwritten_is_named(void **state) {
         size_t dim, from, to;
         const char *message;
     } rows[] = {
-        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 2"}, /* nothing is written */
-        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 2"}, /* the first sample alone is */
+        {3, 0, 12, "step 2 of 4 (evaluation 2), sample 0, element 0"}, /* nothing is written */
+        {3, 3, 12, "step 2 of 4 (evaluation 2), sample 1, element 0"}, /* the first sample alone is */
+        {3, 4, 5, "step 2 of 4 (evaluation 2), sample 1, element 1"},  /* a gap, which is found in up to 1024 numbers */
+        {256, 300, 301, "step 2 of 4 (evaluation 2), sample 1, element 44"},
         {3, 11, 12, "step 2 of 4 (evaluation 2), sample 3, element 2"},
         {1, 2, 3, "step 2 of 4 (evaluation 2), sample 2, element 0"},
         {LONG, LONG, 4 * LONG, "step 2 of 4 (evaluation 2), sample 1, element 451"},
@@ -272,6 +274,82 @@ static void inputs_beyond_fp16_are_named(void **state) {
     assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
     x[2] = 65530, c.number = DK_NUMBER_BF16; /* which reaches as far as float does */
     assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_OK);
+}
+
+/* The largest bf16 is 255 2^120 = 3.3895e38; a float of 3.4e38 is nearer to the next one, which there is not. */
+static void inputs_beyond_bf16_are_named(void **state) {
+    dk_config c = check_config("ve", "euler", 3);
+    dk_real x[2] = {1, (dk_real)3.4e38f};
+    (void)state;
+    c.dim = 2, c.start = DK_START_STATE, c.number = DK_NUMBER_BF16;
+    assert_int_equal(dk_sample(&c, zero_in_half, NULL, x), DK_ERROR_NOT_FINITE);
+    assert_string_equal(c.message, "the network's input is beyond 3.39e38, the largest number of bf16, at step 0 of 3 "
+                                   "(evaluation 0), sample 0, element 1");
+}
+
+static void what_is_missing_in_a_run_is_said(void **state) {
+    dk_config c = check_config("flow", "euler", 3);
+    dk_real x[DIM], out[DIM];
+    dk_plan plan;
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    c.dim = DIM;
+    assert_true(dk_run_size(&plan, &c) == 0); /* nothing has been recorded */
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_next(&run, NULL), 0);
+    assert_int_equal(run.status, DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "eval = NULL: must be a dk_eval");
+    assert_int_equal(dk_denoised(&run, out), DK_ERROR_ORDER);
+    assert_string_equal(run.message, "no evaluation is out that dk_denoised could look at");
+    assert_int_equal(dk_next(&run, &e), 1);
+    assert_int_equal(dk_denoised(&run, NULL), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "out = NULL: must be batch * dim numbers");
+    assert_int_equal(dk_run_noise(&run, 0, NULL), DK_ERROR_CONFIG);
+    assert_string_equal(run.message, "out = NULL: must be batch * dim numbers");
+    assert_int_equal(dk_run_noise(&run, 7, out), DK_ERROR_ORDER);
+    assert_string_equal(run.message, "draw = 7: must be one of the plan's");
+    dk_end(&run);
+}
+
+static void sum_of_fewer_than_none(dk_recorder *r) {
+    while (dkr_step(r)) r->x = dkr_sum(r, -1, NULL, NULL);
+}
+
+static void refuse_without_words(dk_recorder *r) {
+    dkr_refuse(r, NULL, 3, NULL);
+    while (dkr_step(r)) r->x = dkr_denoise(r, r->x, r->from);
+}
+
+static void recording_functions_of_ones_own_are_watched(void **state) {
+    dk_config c = check_config("flow", NULL, 3);
+    (void)state;
+    c.sampler.name = "own", c.sampler.record = sum_of_fewer_than_none;
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "n of dkr_sum = -1: must be >= 0, with as many numbers and vectors");
+    c.sampler.record = refuse_without_words;
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "(NULL) = 3: must be otherwise");
+}
+
+/* Coefficients that vanish by chance where an attempt's memory is counted do not make it too small. */
+static void every_controlled_sampler_has_memory_for_its_steps(void **state) {
+    static const char *const gauges[] = {"default", "ve", "flow"}, *const families[] = {"flow", "edm", "vp_linear"};
+    (void)state;
+    for (int k = 0; dk_sampler_at(k); k++)
+        for (int i = 0; i < 27; i++) {
+            static const double tolerance[] = {0.3, 0.1, 0.02};
+            dk_config c = check_config(families[i / 9], dk_sampler_at(k)->name, 3);
+            dk_real x[DIM];
+            char text[64];
+            snprintf(text, sizeof text, "gauge=%s rtol=%g eta=0 churn=0", gauges[i % 3], tolerance[i / 3 % 3]);
+            c.dim = DIM;
+            if (dk_config_set(&c, text) != DK_OK) continue;
+            if (dk_sample(&c, check_nonlinear, NULL, x) == DK_ERROR_MEMORY) fail_msg("%s: %s", text, dk_message(&c));
+        }
 }
 
 static int noisy_network(void *user, const dk_eval *e) {
@@ -574,6 +652,10 @@ int main(void) {
         cmocka_unit_test(a_result_that_overflows_is_an_error_and_stays_one),
         cmocka_unit_test(a_hook_that_makes_nan_in_the_last_step_is_named),
         cmocka_unit_test(inputs_beyond_fp16_are_named),
+        cmocka_unit_test(inputs_beyond_bf16_are_named),
+        cmocka_unit_test(what_is_missing_in_a_run_is_said),
+        cmocka_unit_test(recording_functions_of_ones_own_are_watched),
+        cmocka_unit_test(every_controlled_sampler_has_memory_for_its_steps),
         cmocka_unit_test(a_run_whose_steps_became_too_small_says_so_again),
         cmocka_unit_test(saves_know_what_they_belong_to),
         cmocka_unit_test(runs_that_are_over_save_and_load),

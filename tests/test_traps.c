@@ -78,6 +78,38 @@ static void every_gauge_rule_and_order(void **state) {
                 }
 }
 
+/* Also of what is refused: nothing is computed with numbers that are none. */
+static void every_sampler_with_every_prediction_and_gauge(void **state) {
+    (void)state;
+    for (int i = 0; dk_schedule_at(i); i++)
+        for (int k = 0; dk_sampler_at(k); k++)
+            for (int gauge = 0; gauge < DK_GAUGE_COUNT; gauge++)
+                for (int prediction = 0; prediction < DK_PREDICT_COUNT; prediction++) {
+                    dk_config c = check_config(dk_schedule_at(i)->name, dk_sampler_at(k)->name, 4);
+                    c.sampler.gauge = (dk_gauge)gauge, c.prediction = (dk_prediction)prediction;
+                    dk_resolve(&c);
+                    dk_plan plan;
+                    for (int last = 0; last < 2; last++) {
+                        memset(&plan, 0, sizeof plan);
+                        c.sampler.plain_last = last;
+                        feclearexcept(FE_ALL_EXCEPT);
+                        dk_record(&plan, &c);
+                        dk_plan_free(&plan);
+                        none_raised(&c, "recorded");
+                    }
+                }
+}
+
+static void guidance_in_every_space(void **state) {
+    (void)state;
+    for (int i = 0; dk_schedule_at(i); i++)
+        for (int space = 0; space < DK_PREDICT_COUNT; space++) {
+            dk_config c = check_config(dk_schedule_at(i)->name, "euler", 4);
+            c.guidance.scale = 3, c.guidance.rescale = 0.5, c.guidance.space = (dk_prediction)space;
+            use(&c, "rescaled");
+        }
+}
+
 static void every_grid_in_every_family(void **state) {
     (void)state;
     for (int i = 0; dk_schedule_at(i); i++)
@@ -140,6 +172,7 @@ static void every_model(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_sampler_in_every_family), cmocka_unit_test(every_gauge_rule_and_order),
+        cmocka_unit_test(every_sampler_with_every_prediction_and_gauge), cmocka_unit_test(guidance_in_every_space),
         cmocka_unit_test(every_grid_in_every_family),    cmocka_unit_test(every_prediction_and_condition),
         cmocka_unit_test(step_size_control),             cmocka_unit_test(every_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -79,7 +79,7 @@ static void settings_of_samplers_count(void **state) {
 
 static void settings_that_need_others_are_refused_without(void **state) {
     static const char *const rows[][2] = {
-        {"pece=1", "sampler.pece = 1: must be 0 or 1; needs corrector"},
+        {"sampler=dpmpp_2m pece=1", "sampler.pece = 1: must be 0 or 1; needs corrector"},
         {"h_init=0.1", "sampler.h_init = 0.1: must be 0 .. 1e300 (0: by itself); needs rtol or atol"},
         {"control=smooth", "sampler.control = smooth: must be standard|free|smooth; needs rtol or atol"},
         {"dcoeff=1", "sampler.dcoeff = 1: must be -10 .. 10; needs rtol or atol"},
@@ -91,7 +91,7 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"grid.unit=sigma", "grid.unit = sigma: must be default: it is for lists of levels"},
         {"grid=linear_quadratic grid.sigma_min=0.1", "grid.sigma_min = 0.1: must be 0: this spacing ends at 0"},
         {"grid.strength=0.5 grid.full_steps=20", "grid.full_steps = 20: must be 0 with grid.strength, which sets it"},
-        {"gauge=vp", "sampler.gauge = vp: must be default, ve or flow for this method"},
+        {"sampler=dpmpp_2m gauge=vp", "sampler.gauge = vp: must be default, ve or flow for this method"},
         {"sampler=ddim gauge=native", "sampler.gauge = native: must be default, ve or flow for this method"},
         {"sampler=res_2s alpha2=0.5", "sampler.alpha2 = 0.5: must be 0 but for order = 3"},
         {"sampler=smld snr=0.1", "sampler.snr = 0.1: must be 0 with langevin_step, which stands instead of it"},
@@ -157,11 +157,48 @@ static void times_follow_the_other_fields_of_a_schedule(void **state) {
     }
 }
 
+/* The order of settings does not matter: a grid that is named stands above one that a sampler's name says. Log-linear from 80 to
+   0.002: 0.4 is the middle. */
+static void a_named_grid_stands_above_a_samplers(void **state) {
+    static const char *const settings[] = {"schedule=edm sampler='DPM++ 2M Karras' grid=exponential",
+                                           "grid=exponential sampler='DPM++ 2M Karras' schedule=edm"};
+    (void)state;
+    for (int i = 0; i < COUNT(settings); i++) {
+        dk_config c = check_config("flow", NULL, 3);
+        double levels[4];
+        assert_int_equal(dk_config_set(&c, settings[i]), DK_OK);
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 4), 4);
+        check_near(levels[1], 0.4, 1e-12, settings[i]);
+    }
+}
+
+/* ComfyUI's flow models have a table of 1000 levels, and `normal` is linear in shifted levels that are taken for times: with shift 3
+   from 1 to 3/1002, then shifted once more, u = 3t/(1 + 2t). */
+static void comfyui_grids_end_with_the_table_on_plain_flow(void **state) {
+    static const struct {
+        const char *grid;
+        double t[4];
+    } rows[] = {{"normal", {1, 1 - 999.0 / 3006, 1 - 1998.0 / 3006, 3.0 / 1002}},
+                {"sgm_uniform", {1, 1 - 999.0 / 4008, 1 - 1998.0 / 4008, 1 - 2997.0 / 4008}}};
+    (void)state;
+    for (int i = 0; i < COUNT(rows); i++) {
+        dk_config c = check_config("flow", "euler", 4);
+        double levels[5];
+        c.schedule = dk_flow(3), c.grid = dk_grid_named(rows[i].grid);
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, levels, 5), 5);
+        for (int k = 0; k < 4; k++)
+            check_near(levels[k], 3 * rows[i].t[k] / (1 + 2 * rows[i].t[k]), 1e-14, rows[i].grid);
+        check_near(levels[4], 0, 0, rows[i].grid);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(settings_of_samplers_count),
         cmocka_unit_test(settings_that_need_others_are_refused_without),
         cmocka_unit_test(times_follow_the_other_fields_of_a_schedule),
+        cmocka_unit_test(a_named_grid_stands_above_a_samplers),
+        cmocka_unit_test(comfyui_grids_end_with_the_table_on_plain_flow),
         cmocka_unit_test(what_a_schedule_may_set_is_not_asked_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
