@@ -7655,7 +7655,7 @@ static const char *dkp_field_name(int i) {
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
-    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, together shorter than 63 characters");
     else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
@@ -8621,8 +8621,10 @@ static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, dkp_ahead *ahead) {
+/* With each operation memory is asked for so many elements. */
+static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, size_t asked, dkp_ahead *ahead) {
     for (; ops > 0; ops--, op++) {
+        dkp_ask(ahead, asked);
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
                from = at * dkp_bytes_read(op);
         dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
@@ -8657,7 +8659,10 @@ typedef struct dkp_window {
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
-static void dkp_run_window(dkp_window *w) { dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, &w->ahead); }
+static void dkp_run_window(dkp_window *w) {
+    size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
+    dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, asked, &w->ahead);
+}
 
 /* What windows read that does not lie in tiles. */
 static void dkp_look_ahead(dkp_window *w) {
@@ -8847,7 +8852,6 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
-        if (fetch && !w.draws) dkp_ask(&w.ahead, w.n);
         dkp_run_window(&w);
     }
 }

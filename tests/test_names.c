@@ -429,8 +429,8 @@ static void one_door_sets_everything(void **state) {
         {"grid.final_value=0.1", "setting \"grid.final_value=0.1\": must be 0 but for grid.final = value"},
         {"eta=-1", "setting \"eta=-1\": must be >= 0"},
         {"prediction=flow", "setting \"prediction=flow\": must be default|x0|eps|v|velocity|score|edm"},
-        {"schedule=\"edm", "setting \"schedule\": must be field=value"},
-        {"eta", "setting \"eta\": must be field=value"},
+        {"schedule=\"edm", "setting \"schedule\": must be field=value, together shorter than 63 characters"},
+        {"eta", "setting \"eta\": must be field=value, together shorter than 63 characters"},
         {"sampler = 'DPM++ 2M Karas'", "grid \"Karas\" is not known; nearest: karras"},
     };
     dk_config c, before;
