@@ -103,7 +103,8 @@ static int draw_families(digits *net, const char *program) {
     dk_config c = digits_config(net);
     c.steps = STEPS, c.batch = ONE_EACH, c.seed = 9;
 
-    /* One grid for all: the network's default levels as log(alpha/sigma), infinity being the last. */
+    /* One grid for all: Karras' levels as log(alpha/sigma), infinity being the last. */
+    c.grid = dk_grid_named("karras");
     if (dk_record(&plan, &c) != DK_OK) return 1;
     for (int i = 0; i <= STEPS; i++) lambda[i] = dk_lambda(plan.level[i]);
     dk_plan_free(&plan);

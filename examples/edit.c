@@ -53,6 +53,7 @@ int main(int argc, char **argv) {
         return 1;
     }
     dk_config plain = digits_config(&net), c;
+    plain.sampler = dk_sampler_named("dpmpp_2m"); /* adams2 follows D's changes further, too far where a mask jumps */
     plain.batch = COUNT, plain.steps = 30, plain.seed = 6;
 
     /* 1. What is to be edited. */

@@ -404,7 +404,7 @@ static inline texture_image texture_make(const texture *t, const texture_window 
             coarsest ? 5 : fmax(3 * t->detail[k], 0.01); /* enough to hide what a coarser picture lacks */
         c.schedule = dk_edm(most / 50, most);
         c.prediction = DK_PREDICT_X0;
-        c.sampler = dk_sampler_named("dpmpp_2m_sde");
+        c.sampler = dk_sampler_named("dpmpp_2m_sde"), c.grid = dk_grid_named("karras");
         c.steps = texture_steps(t, k), c.seed = seed;
         c.dim = (size_t)x.width * (size_t)x.height * (size_t)channels;
         c.start = coarsest ? DK_START_NOISE : DK_START_DATA, c.grid.strength = 1;

@@ -684,6 +684,31 @@ static void models_are_what_their_pipelines_do(void **state) {
     assert_non_null(strstr(dk_message(&c), "model \"sdxll\" is not known; nearest: sdxl"));
 }
 
+/* Karras et al. 2022, eq. 5, between the ends that the file says; final_sigmas_type: the last of them stays, and comes twice. */
+static void converted_levels_end_where_the_file_says(void **state) {
+    static const char text[] = "{\"_class_name\": \"UniPCMultistepScheduler\", \"use_karras_sigmas\": true, \"sigma_min\": 0.1, "
+                               "\"sigma_max\": 10, \"final_sigmas_type\": \"sigma_min\"}";
+    dk_config c = check_config("flow", NULL, 4);
+    double levels[5], low = pow(0.1, 1.0 / 7), high = pow(10, 1.0 / 7);
+    (void)state;
+    assert_int_equal(dk_config_from_json(&c, text, strlen(text), NULL), DK_OK);
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, levels, 5), 5);
+    for (int i = 0; i < 5; i++) check_near(levels[i], pow(high + (i < 3 ? i : 3) / 3.0 * (low - high), 7), 1e-13, "level");
+}
+
+/* Without the Runge-Kutta start a single step is one evaluation. */
+static void one_step_of_plms_is_one_evaluation(void **state) {
+    static const char text[] = "{\"_class_name\": \"PNDMScheduler\", \"skip_prk_steps\": true}";
+    dk_config c = check_config("flow", NULL, 1);
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    assert_int_equal(dk_config_from_json(&c, text, strlen(text), NULL), DK_OK);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(plan.calls, 1);
+    dk_plan_free(&plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_give_the_timesteps_and_sigmas_of_their_class),
@@ -708,6 +733,8 @@ int main(void) {
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(long_words_are_survived),
         cmocka_unit_test(models_have_configs),
+        cmocka_unit_test(converted_levels_end_where_the_file_says),
+        cmocka_unit_test(one_step_of_plms_is_one_evaluation),
         cmocka_unit_test(models_are_what_their_pipelines_do),
     };
     return cmocka_run_group_tests(tests, load_configs, free_configs);

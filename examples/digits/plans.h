@@ -1,5 +1,5 @@
-/* Plans for the shipped network, fitted by `diffkit fit --evaluations N --seed 1` (and `--guidance 2`) to 40 of its samples; the base is dpmpp_2m on the karras grid.
-   Include fit.h first. */
+/* Plans for the shipped network, fitted by `diffkit fit --evaluations N --seed 1` (and `--guidance 2`) to 40 of its samples.
+   The base that is named is dpmpp_2m on the karras grid. Include fit.h first. */
 #ifndef DIGITS_PLANS_H
 #define DIGITS_PLANS_H
 

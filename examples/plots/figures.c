@@ -147,8 +147,8 @@ static int solve(const char *sampler, int steps, double *x) { /* returns evaluat
 }
 
 static void draw_errors(const char *folder) {
-    static const char *const samplers[] = {"euler",    "heun",  "rk4",  "dpmpp_2m",
-                                           "dpmpp_3m", "unipc", "deis", "dpm2"};
+    static const char *const samplers[] = {"euler",    "heun",  "rk4",    "dpmpp_2m",
+                                           "dpmpp_3m", "unipc", "adams2", "adams3"};
     static const double ticks[] = {5, 10, 20, 50, 100, 200}, error_ticks[] = {1e-8, 1e-6, 1e-4, 1e-2, 1};
     const svg_axes a = {90, 40, 520, 380, 4, 260, 1e-9, 1, 1, 1};
     double exact[PARTICLES];
