@@ -78,4 +78,26 @@ check "texture: a size that is not whole at every scale" texture_refuses 'multip
 check "texture: heights in colour" texture_refuses 'stone.ppm has colours' "$dir/stone.ppm" "$dir/out.png" --terrain
 check "texture: an option that is none" texture_refuses '^texture: --huge' "$dir/stone.ppm" "$dir/out.png" --huge
 
+# ---- frame_loop: 24 frames, of which the last 10 are played twice
+plays_the_same_game() {
+    run "$build/frame_loop" 4 && mv "$dir/out" "$dir/first" && run "$build/frame_loop" 4 && cmp -s "$dir/first" "$dir/out" &&
+        sed '1,/^saved/d;/^loaded/,$d' "$dir/out" >"$dir/once" && sed '1,/^loaded/d;$d' "$dir/out" | cmp -s - "$dir/once" &&
+        [ "$(grep -c ^frame "$dir/once")" = 10 ] && grep -q '^8 chunks were made both times; 8 of them' "$dir/out"
+}
+makes_less_in_less_time() { # and what is made is the same, as far as it is
+    run "$build/frame_loop" 3 && grep -q '^3 chunks were made both times; 3 of them' "$dir/out" && [ "$(grep -c ': *3 evaluations' "$dir/out")" = 26 ]
+}
+leaks_nothing() { run valgrind -q --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all --error-exitcode=9 "$build/frame_loop" 1; }
+frame_loop_options() { run "$build/frame_loop" many || [ $? -eq 2 ] && grep -q '^usage' "$dir/err"; }
+check "frame_loop plays the same game after loading" plays_the_same_game
+check "frame_loop makes less with fewer evaluations a frame" makes_less_in_less_time
+check "frame_loop: an argument that is no number" frame_loop_options
+if ! command -v valgrind >/dev/null; then
+    skip "frame_loop leaks nothing" "no valgrind"
+elif grep -q '__[amt]san_init' "$build/frame_loop"; then
+    skip "frame_loop leaks nothing" "valgrind cannot run what a sanitizer watches"
+else
+    check "frame_loop leaks nothing" leaks_nothing
+fi
+
 report
