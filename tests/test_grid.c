@@ -387,7 +387,7 @@ static void the_power_grid_follows_its_formula(void **state) {
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 8), 5);
     check_close(got[1], 5 * 27.0 / 7);
 
-    const dk_schedule same_range[] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
+    const dk_schedule same_range[2] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
     for (int k = 0; k < 2; k++) {
         c = grid_config(same_range[k], "power", 10);
         c.sigma_data = 0.6;
