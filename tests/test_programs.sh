@@ -100,4 +100,35 @@ else
     check "frame_loop leaks nothing" leaks_nothing
 fi
 
+# ---- policy: off by nothing, and as narrow as Euler's and DDPM's steps make Gaussian data, for which all is linear
+cat >"$dir/narrow.awk" <<'EOT'
+BEGIN {
+    d = 0.01; pi = atan2(0, -1)
+    euler = 1
+    for (k = 10; k > 0; k--) {
+        t = k / 10; a = 1 - t
+        euler *= 1 - (1 - a * d / (a * a * d + t * t)) / k
+    }
+    for (i = 0; i < 100; i++) {
+        beta = 1 - (cos((i + 1.8) / 100.8 * pi / 2) / cos((i + 0.8) / 100.8 * pi / 2)) ^ 2
+        if (beta > 0.999) beta = 0.999
+        bar[i] = (i ? bar[i - 1] : 1) * (1 - beta)
+    }
+    v = 1
+    for (i = 99; i >= 0; i--) {
+        b = i ? bar[i - 1] : 1; alpha = bar[i] / b; g = sqrt(bar[i]) * d / (bar[i] * d + 1 - bar[i])
+        slope = sqrt(b) * (1 - alpha) / (1 - bar[i]) * g + sqrt(alpha) * (1 - b) / (1 - bar[i])
+        v = slope ^ 2 * v + (1 - alpha) * (1 - b) / (1 - bar[i])
+    }
+    print euler, euler, sqrt(v)
+}
+EOT
+acts() {
+    run "$build/policy" 2000 && awk -f "$dir/narrow.awk" >"$dir/narrow" &&
+        awk 'NR == FNR { for (i = 1; i <= 3; i++) true[i] = $i; next } FNR == 1 { next }
+            { rows++; off = $(NF - 4); far = $(NF - 3) / true[FNR - 1] - 1; if (!(off ^ 2 < 0.001 ^ 2 && far ^ 2 < 0.01 ^ 2)) bad++ }
+            END { exit !(rows == 3 && !bad) }' "$dir/narrow" "$dir/out"
+}
+check "policy acts as the expert does, in three conventions" acts
+
 report
