@@ -670,14 +670,15 @@ static void what_is_missing_is_named(void **state) {
 
 /* Numbers of a table that would not come to be used, or at a level's end, are no less wrong than others. */
 static void numbers_of_tables_must_be_finite(void **state) {
-    static const double wrong[] = {NAN, INFINITY, -INFINITY};
+    static const double wrong[] = {(double)NAN, HUGE_VAL, -HUGE_VAL};
     (void)state;
     for (int k = 0; k < 6; k++) {
         const double a[] = {1, 1}, b[] = {0.1, 0, 0.1, 0.1};
         double noise[] = {0.5, 0}, t[] = {1, 0.5};
         dk_table table = {a, b, noise, t, 2, 0};
         dk_config c = check_config("flow", "euler", 2);
-        dk_plan plan = {0};
+        dk_plan plan;
+        memset(&plan, 0, sizeof plan);
         c.sampler = dk_table_sampler(&table);
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         (k < 3 ? noise : t)[k % 2] = wrong[k % 3];

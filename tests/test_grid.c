@@ -424,8 +424,9 @@ static void the_power_grid_begins_where_the_network_gives_data(void **state) {
     (void)state;
     for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
         for (int steps = 1; steps < 4; steps++) {
-            dk_config c = {0};
-            dk_plan plan = {0};
+            dk_config c;
+            dk_plan plan;
+            memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
             c.schedule = dk_schedule_named(rows[k].schedule), c.prediction = rows[k].prediction;
             c.steps = steps, c.dim = 1;
             assert_int_equal(dk_record(&plan, &c), DK_OK);
@@ -516,7 +517,8 @@ static void adams_go_with_the_power_grid_when_none_is_named(void **state) {
     (void)state;
     for (int k = 0; k < 4; k++) {
         double got[8];
-        dk_config c = {0};
+        dk_config c;
+        memset(&c, 0, sizeof c);
         c.steps = 4, c.dim = 1;
         assert_int_equal(dk_config_set(&c, alike[k]), DK_OK);
         assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
