@@ -9695,12 +9695,14 @@ static void dkp_record_deis_t(dk_recorder *r) {
         if (!dkp_has_length(r, from.u)) return;
         dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
-        double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
         dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
         int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
-        else r->x = dkr_scale(to.scale, dkp_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        else {
+            double next = (dkp_sqrt(m * m + 2 * d * dkp_log1p(to.u * to.u)) - m) / d;
+            r->x = dkr_scale(to.scale, dkp_add(X, dkp_deis_t_sum(r, &past, nodes, d, m, next)));
+        }
     }
 }
 
