@@ -66,8 +66,9 @@
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step to sigma = 0 gives alpha D. A step from sigma = 0 (inversion) gives alpha D +
-         sigma N, where N is the predicted noise: the network must predict eps, v or velocity.
+         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods, adams2 and adams3 use slopes there, too.
+         A step from sigma = 0 (inversion) gives alpha D + sigma N, where N is the predicted noise: the network
+         must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
@@ -376,8 +377,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* zero sampler: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and cosine flow
-                           UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
+    DK_SPACING_DEFAULT, /* zero sampler, adams2, adams3: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and
+                           cosine flow UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -430,7 +431,8 @@ typedef struct dk_grid {
     double a, b; /* the spacing's own numbers, see dk_spacing */
     int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
-                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
+                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0;
+                                    POWER does where u is infinite and the network gives no D */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
@@ -2503,13 +2505,13 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c, int zero_sampler) {
+static dk_spacing dkp_default_spacing(const dk_config *c, int adams) {
     const dk_grid *g = &c->grid;
     int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
-    return zero_sampler ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -2528,6 +2530,12 @@ static int dkp_merges(const dk_config *c) {
     return dkp_has(&c->grid, '1') || (limited && dkp_ranged(&c->grid));
 }
 
+/* Whether D can be had there: eps and score say nothing of it at alpha = 0, and no network can be told an infinite number. */
+static int dkp_gives_data(const dk_config *c, const dk_level *l) {
+    dkp_model m = dkp_model_at(c, l, l);
+    return dkp_finite(m.condition) && dkp_finite(m.d_x) && dkp_finite(m.d_f);
+}
+
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_schedule *s = &c->schedule;
@@ -2539,7 +2547,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     double t = noisy ? s->t_max : s->t_min > least ? s->t_min : least, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dkp_at_t(s, t);
     if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
-        (dkp_has(g, 'u') && !dkp_finite(dkp_u(s, l))))
+        (!dkp_finite(dkp_u(s, l)) && (dkp_has(g, 'u') || (g->spacing == DK_SPACING_POWER && !dkp_gives_data(c, &l)))))
         return dkp_at_t(s, t + inward);
     return l;
 }
@@ -4292,15 +4300,17 @@ static void dkp_record_table(dk_recorder *r) {
     if (r->sampler.gauge && !flow) dkr_refuse(r, "sampler.gauge", r->sampler.gauge, "default or flow for a table");
     while (dkr_step(r)) {
         int i = r->own->offset + r->step;
-        dk_level told = table->t ? dkp_at_t(&r->config->schedule, table->t[i]) : r->from;
+        double noise = table->noise ? table->noise[i] : 0, t = table->t ? table->t[i] : 0;
+        if (!dkp_finite(noise)) dkr_refuse(r, "sampler.user->noise", noise, "finite");
+        if (!dkp_finite(t)) dkr_refuse(r, "sampler.user->t", t, "finite");
+        dk_level told = table->t ? dkp_at_t(&r->config->schedule, t) : r->from;
         const double *b = table->b + (size_t)i * (size_t)steps;
         double from = flow ? r->from.alpha + r->from.sigma : 1, to = flow ? r->to.alpha + r->to.sigma : 1;
         dk_vec z = dkr_zero;
         if (i != r->own->estimates)
             dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, i == 0 && table->shared ? dkr_zero : r->x, r->from, told, NULL);
-        if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
-            z = dkr_scale(table->noise[i] * to, dkr_noise(r, r->from, r->to));
+        if (noise < 0 || noise > 0) z = dkr_scale(noise * to, dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i] * to / from, r->x);
         for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j] * to, dkr_past(r, i + 1 - j));
@@ -4482,9 +4492,9 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
 }
 
 /* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
-   programs that name none have only these in them. Whether it was adams2. */
+   programs that name none have only these in them. Whether it goes with the power grid: adams2, adams3 and their like. */
 static int dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return 0;
+    if (s->record || s->name) return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
@@ -7417,9 +7427,9 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    int zero_sampler = dkp_default_sampler(&c->sampler);
+    int adams = dkp_default_sampler(&c->sampler);
     if (g->spacing == DK_SPACING_DEFAULT) {
-        g->spacing = dkp_default_spacing(c, zero_sampler);
+        g->spacing = dkp_default_spacing(c, adams);
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }

@@ -413,6 +413,28 @@ static void the_power_grid_follows_its_formula(void **state) {
     check_close(got[20], 0.1);
 }
 
+/* A network that predicts eps says nothing of the data at alpha = 0: there the grid begins at 999/1000 of the time. */
+static void the_power_grid_begins_where_the_network_gives_data(void **state) {
+    static const struct {
+        const char *schedule;
+        dk_prediction prediction;
+        double first;
+    } rows[] = {{"vp_cosine_flow", DK_PREDICT_DEFAULT, 0.999}, {"vp_cosine_flow", DK_PREDICT_V, 1},
+                {"vp_zero_snr", DK_PREDICT_DEFAULT, 998},      {"vp_zero_snr", DK_PREDICT_V, 999}};
+    (void)state;
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        for (int steps = 1; steps < 4; steps++) {
+            dk_config c = {0};
+            dk_plan plan = {0};
+            c.schedule = dk_schedule_named(rows[k].schedule), c.prediction = rows[k].prediction;
+            c.steps = steps, c.dim = 1;
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            check_close(plan.call[0].condition, rows[k].first);
+            dk_plan_free(&plan);
+        }
+    }
+}
+
 /* Every grid, for any number of steps, on the kind of schedule that it is for. */
 static void every_grid_works_for_any_number_of_steps(void **state) {
     (void)state;
@@ -487,6 +509,20 @@ static void part_of_a_grid_can_be_given_outright(void **state) {
 }
 
 /* ------------------------------------------------------------------ shifts */
+
+/* With the default grid of the others, karras and uniform, adams2 would be behind dpmpp_2m at few evaluations. */
+static void adams_go_with_the_power_grid_when_none_is_named(void **state) {
+    static const char *const alike[] = {"sampler=adams2", "sampler=adams3", "sampler=lms corrector=3 gauge=flow", ""};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        double got[8];
+        dk_config c = {0};
+        c.steps = 4, c.dim = 1;
+        assert_int_equal(dk_config_set(&c, alike[k]), DK_OK);
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
+        check_close(got[1], 27.0 / 34); /* as above; uniform would be 3/4 */
+    }
+}
 
 /* exp(mu)/(exp(mu) + (1/t - 1)^power) at t = 1, 3/4 .. 0, computed apart. */
 static void shifts_depend_on_tokens(void **state) {
@@ -813,6 +849,8 @@ int main(void) {
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
         cmocka_unit_test(the_power_grid_follows_its_formula),
+        cmocka_unit_test(the_power_grid_begins_where_the_network_gives_data),
+        cmocka_unit_test(adams_go_with_the_power_grid_when_none_is_named),
         cmocka_unit_test(every_grid_works_for_any_number_of_steps),
         cmocka_unit_test(flow_has_timesteps_too),
         cmocka_unit_test(strength_has_three_meanings),
