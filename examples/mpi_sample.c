@@ -52,7 +52,8 @@ typedef struct job {
     /* Run r has samples r * batch .. */
     int *todo, todo_count; /* runs that have not been done before this start */
     long long samples_todo;
-    MPI_Win window; /* rank 0's counters */
+    int answers;    /* 1: rank 0 draws nothing */
+    MPI_Win window; /* rank 0's counter */
     double start, shown;
     int shown_percent;
 } job;
@@ -191,8 +192,8 @@ static int claim(const job *j) {
     if (fcntl(file, F_SETLK, &lock) && (errno == EACCES || errno == EAGAIN))
         return refuse(j, "another job is writing to %s", j->folder);
 
-    sprintf(mine, "version %d\nsamples %lld\nbatch %d\nseed %llu\nset %s\n", dk_version(), j->samples,
-            j->config.batch, (unsigned long long)j->config.seed, j->settings);
+    sprintf(mine, "version %d\nsamples %lld\nbatch %d\nset %s\n", dk_version(), j->samples, j->config.batch,
+            j->settings);
     char *theirs = whole_file(j, path_of(j, path, "job.txt"), &size);
     if (!theirs && replace(path, mine, strlen(mine)))
         return refuse(j, "cannot write %s: %s", path, strerror(errno));
@@ -267,28 +268,32 @@ static int finish(const job *j) {
     return 0;
 }
 
-/* ---------------------------------------------------------------------------------- counters */
+/* ----------------------------------------------------------------------------------- counter */
 
-/* Which of the list is next, and how many samples are done. Both lie in rank 0's memory, and the others add to them
-   without its help, as far as network or shared memory can. Where they cannot, MPI on rank 0 answers when it is called,
-   which is between two evaluations. */
-enum { NEXT, DONE, COUNTERS };
-
-static void open_counters(job *j) {
-    long long *counters;
-    MPI_Aint bytes = j->rank == 0 ? COUNTERS * (MPI_Aint)sizeof *counters : 0;
-    MPI_Win_allocate(bytes, (int)sizeof *counters, MPI_INFO_NULL, MPI_COMM_WORLD, &counters, &j->window);
+/* How many runs have been taken, in rank 0's memory. Others add to it without rank 0's help where the network has one-sided
+   operations (InfiniBand, shared memory). Elsewhere (TCP) MPI on rank 0 answers when it is called, which is between two
+   evaluations; --rank0 answers is for there. */
+static void open_counter(job *j) {
+    long long *counter;
+    MPI_Win_allocate(j->rank == 0 ? (MPI_Aint)sizeof *counter : 0, (int)sizeof *counter, MPI_INFO_NULL,
+                     MPI_COMM_WORLD, &counter, &j->window);
     MPI_Win_lock_all(0, j->window);
-    if (j->rank == 0) counters[NEXT] = counters[DONE] = 0, MPI_Win_sync(j->window);
+    if (j->rank == 0) *counter = 0, MPI_Win_sync(j->window);
     MPI_Barrier(MPI_COMM_WORLD);
 }
 
-/* Adds to a counter; what it was before. */
-static long long add(const job *j, int counter, long long amount) {
+/* Takes so many runs; what the counter was before. */
+static long long take(const job *j, long long runs) {
     long long before;
-    MPI_Fetch_and_op(&amount, &before, MPI_LONG_LONG, 0, counter, MPI_SUM, j->window);
+    MPI_Fetch_and_op(&runs, &before, MPI_LONG_LONG, 0, 0, MPI_SUM, j->window);
     MPI_Win_flush(0, j->window);
     return before;
+}
+
+/* How many samples are done: a rank that draws takes a run when it has done the last one, and one too many at the end. */
+static long long samples_done(const job *j) {
+    const long long runs = take(j, 0) - (j->ranks - j->answers), samples = runs * j->config.batch;
+    return runs < 0 ? 0 : samples < j->samples_todo ? samples : j->samples_todo;
 }
 
 /* Progress, on rank 0: a moving line on a terminal, else one when a percent is done, at most every ten seconds. */
@@ -296,13 +301,12 @@ static void show(job *j) {
     if (j->rank != 0) return;
     const int terminal = DIGITS_IS_TERMINAL(2);
     const double now = digits_seconds(), spent = now - j->start;
-    const long long done = add(j, DONE, 0);
-    const int percent = (int)(100 * done / (j->samples_todo ? j->samples_todo : 1)), over = percent == 100;
+    const long long done = samples_done(j), all = j->samples_todo;
+    const int percent = all ? (int)(100 * done / all) : 0, over = percent == 100;
     if (percent == j->shown_percent || (!over && now - j->shown < (terminal ? 0.2 : 10))) return;
     j->shown = now, j->shown_percent = percent;
     fprintf(stderr, "%smpi_sample: %lld of %lld samples, %.1f/s, %.0f s, %.0f s left%s", terminal ? "\r" : "",
-            done, j->samples_todo, (double)done / spent, spent,
-            done ? spent * (double)(j->samples_todo - done) / (double)done : 0,
+            done, all, (double)done / spent, spent, done ? spent * (double)(all - done) / (double)done : 0,
             terminal && !over ? "   " : "\n");
 }
 
@@ -343,6 +347,7 @@ static void draw(job *j, long long first, int count, const char *path, dk_real *
     dk_end(&run);
 }
 
+/* Draws run after run until all are taken. */
 static void work(job *j) {
     char path[PATH], line[128];
     dk_real *x = (dk_real *)allocate(j, (size_t)j->config.batch * SAMPLE_BYTES);
@@ -353,35 +358,38 @@ static void work(job *j) {
     if (!index) stop(j, "cannot write %s: %s", path, strerror(errno));
 
     long long at = about.st_size / SAMPLE_BYTES;
-    for (long long next; (next = add(j, NEXT, 1)) < j->todo_count;) {
+    for (long long next; (next = take(j, 1)) < j->todo_count;) {
         const int run = j->todo[next], count = run_count(j, run);
         const long long first = (long long)run * j->config.batch;
         draw(j, first, count, path_of(j, path, "run-%lld.save", first), x);
-        append(j, shard, "f32", x,
-               (size_t)count * SAMPLE_BYTES); /* samples first: a line says that they are there */
+        /* Samples first: a line says that they are there. */
+        append(j, shard, "f32", x, (size_t)count * SAMPLE_BYTES);
         append(j, index, "index", line,
                (size_t)snprintf(line, sizeof line, "%lld %d %d %lld\n", first, count, j->rank, at));
         remove(path);
         at += count;
-        add(j, DONE, count);
-        show(j);
     }
     if (fclose(shard) || fclose(index))
         stop(j, "cannot write shard-%d in %s: %s", j->rank, j->folder, strerror(errno));
     free(x);
-    const struct timespec moment = {0, 20000000};
-    while (j->rank == 0 && add(j, DONE, 0) < j->samples_todo) nanosleep(&moment, NULL), show(j);
+}
+
+/* Until the others are done: shows how far they are, and answers them. */
+static void wait_for_others(job *j) {
+    const struct timespec moment = {0, 1000000};
+    for (; samples_done(j) < j->samples_todo; nanosleep(&moment, NULL)) show(j);
     show(j);
 }
 
 /* -------------------------------------------------------------------------------------- main */
 
 static int usage(const job *j) {
-    refuse(j,
-           "mpi_sample FOLDER --samples N [--set \"SETTINGS\"] [--checkpoint SECONDS]\n"
-           "    --set         dk_config_set's, such as \"steps=20 seed=7 batch=64 sampler=dpmpp_2m "
-           "guidance.scale=3\"\n"
-           "    --checkpoint  time between checkpoints of a run; 60 if not said, 0: before every evaluation");
+    refuse(
+        j,
+        "mpi_sample FOLDER --samples N [--set \"SETTINGS\"] [--checkpoint SECONDS] [--rank0 answers]\n"
+        "    --set         as dk_config_set: \"steps=20 seed=7 batch=64 sampler=dpmpp_2m guidance.scale=3\"\n"
+        "    --checkpoint  time between checkpoints of a run; 60 if not said, 0: before every evaluation\n"
+        "    --rank0       draws, or answers the others only, over a network without one-sided operations");
     return 2;
 }
 
@@ -397,14 +405,16 @@ static int read_arguments(job *j, int argc, char **argv) {
         if (!strcmp(argv[i], "--samples")) j->samples = strtoll(value, &end, 10);
         else if (!strcmp(argv[i], "--set")) j->settings = value, end = NULL;
         else if (!strcmp(argv[i], "--checkpoint")) j->seconds = strtod(value, &end);
-        else return refuse(j, "unknown option %s", argv[i]), usage(j);
+        else if (!strcmp(argv[i], "--rank0") && (!strcmp(value, "draws") || !strcmp(value, "answers")))
+            j->answers = !strcmp(value, "answers"), end = NULL;
+        else return refuse(j, "unknown option %s %s", argv[i], value), usage(j);
         if (!*value || (end && *end)) return refuse(j, "%s '%s' is no value", argv[i], value), usage(j);
     }
     if (strlen(j->folder) > PATH / 2) return refuse(j, "the folder's name is too long"), 2;
+    if (j->answers && j->ranks == 1) return refuse(j, "--rank0 answers needs another rank that draws"), 2;
     if (strchr(j->settings, '\n')) return refuse(j, "--set must be one line"), 2;
     const char *wrong = unet_load(&j->net.net, weights);
-    if (wrong)
-        stop(j, "%s: %s (start it in the project's root)", weights, wrong); /* perhaps on one machine only */
+    if (wrong) stop(j, "%s: %s (start it in the project's root)", weights, wrong);
 
     j->net.labels = every_class, j->net.count = CLASSES;
     j->config = digits_config(&j->net);
@@ -437,9 +447,10 @@ static int sample(job *j, int argc, char **argv) {
     MPI_Bcast(&j->todo_count, 1, MPI_INT, 0, MPI_COMM_WORLD);
     MPI_Bcast(j->todo, j->todo_count, MPI_INT, 0, MPI_COMM_WORLD);
 
-    open_counters(j);
+    open_counter(j);
     j->start = digits_seconds();
-    work(j);
+    if (j->rank > 0 || !j->answers) work(j);
+    if (j->rank == 0) wait_for_others(j);
     MPI_Win_unlock_all(j->window);
     MPI_Win_free(&j->window); /* waits for all, whose files are then closed */
     if (j->rank == 0) failed = finish(j);
