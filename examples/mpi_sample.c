@@ -197,10 +197,14 @@ static int claim(const job *j) {
     char *theirs = whole_file(j, path_of(j, path, "job.txt"), &size);
     if (!theirs && replace(path, mine, strlen(mine)))
         return refuse(j, "cannot write %s: %s", path, strerror(errno));
-    for (char *a = theirs, *b = mine; a && (*a || *b); a += strcspn(a, "\n") + 1, b += strcspn(b, "\n") + 1)
-        if (strcspn(a, "\n") != strcspn(b, "\n") || memcmp(a, b, strcspn(a, "\n")))
-            return refuse(j, "%s holds another job: '%.*s', not '%.*s'", j->folder, (int)strcspn(a, "\n"), a,
-                          (int)strcspn(b, "\n"), b);
+    if (theirs && strcmp(theirs, mine)) {
+        size_t line = 0; /* the first that differs */
+        for (size_t i = 0; theirs[i] && theirs[i] == mine[i]; i++)
+            if (theirs[i] == '\n') line = i + 1;
+        return refuse(j, "%s holds another job: '%.*s', not '%.*s'", j->folder,
+                      (int)strcspn(theirs + line, "\n"), theirs + line, (int)strcspn(mine + line, "\n"),
+                      mine + line);
+    }
     free(theirs), free(mine);
     return 0;
 }
