@@ -66,8 +66,9 @@
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step to sigma = 0 gives alpha D. A step from sigma = 0 (inversion) gives alpha D +
-         sigma N, where N is the predicted noise: the network must predict eps, v or velocity.
+         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods, adams2 and adams3 use slopes there, too.
+         A step from sigma = 0 (inversion) gives alpha D + sigma N, where N is the predicted noise: the network
+         must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
          plan without evaluation, and the sampler begins anew.
        - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
@@ -376,8 +377,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* zero sampler: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and cosine flow
-                           UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
+    DK_SPACING_DEFAULT, /* zero sampler, adams2, adams3: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and
+                           cosine flow UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -2503,13 +2504,13 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c, int zero_sampler) {
+static dk_spacing dkp_default_spacing(const dk_config *c, int adams) {
     const dk_grid *g = &c->grid;
     int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
-    return zero_sampler ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+    return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
 }
 
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
@@ -4482,9 +4483,9 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
 }
 
 /* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
-   programs that name none have only these in them. Whether it was adams2. */
+   programs that name none have only these in them. Whether it goes with the power grid: adams2, adams3 and their like. */
 static int dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return 0;
+    if (s->record || s->name) return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
@@ -7417,9 +7418,9 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    int zero_sampler = dkp_default_sampler(&c->sampler);
+    int adams = dkp_default_sampler(&c->sampler);
     if (g->spacing == DK_SPACING_DEFAULT) {
-        g->spacing = dkp_default_spacing(c, zero_sampler);
+        g->spacing = dkp_default_spacing(c, adams);
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }

@@ -387,7 +387,7 @@ static void the_power_grid_follows_its_formula(void **state) {
     assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, got, 8), 5);
     check_close(got[1], 5 * 27.0 / 7);
 
-    const dk_schedule same_range[] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
+    const dk_schedule same_range[2] = {dk_edm(0.002, 80), dk_ve(0.002, 80)};
     for (int k = 0; k < 2; k++) {
         c = grid_config(same_range[k], "power", 10);
         c.sigma_data = 0.6;
@@ -487,6 +487,20 @@ static void part_of_a_grid_can_be_given_outright(void **state) {
 }
 
 /* ------------------------------------------------------------------ shifts */
+
+/* With the default grid of the others, karras and uniform, adams2 would be behind dpmpp_2m at few evaluations. */
+static void adams_go_with_the_power_grid_when_none_is_named(void **state) {
+    static const char *const alike[] = {"sampler=adams2", "sampler=adams3", "sampler=lms corrector=3 gauge=flow", ""};
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        double got[8];
+        dk_config c = {0};
+        c.steps = 4, c.dim = 1;
+        assert_int_equal(dk_config_set(&c, alike[k]), DK_OK);
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
+        check_close(got[1], 27.0 / 34); /* as above; uniform would be 3/4 */
+    }
+}
 
 /* exp(mu)/(exp(mu) + (1/t - 1)^power) at t = 1, 3/4 .. 0, computed apart. */
 static void shifts_depend_on_tokens(void **state) {
@@ -813,6 +827,7 @@ int main(void) {
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
         cmocka_unit_test(the_power_grid_follows_its_formula),
+        cmocka_unit_test(adams_go_with_the_power_grid_when_none_is_named),
         cmocka_unit_test(every_grid_works_for_any_number_of_steps),
         cmocka_unit_test(flow_has_timesteps_too),
         cmocka_unit_test(strength_has_three_meanings),

@@ -78,4 +78,57 @@ check "texture: a size that is not whole at every scale" texture_refuses 'multip
 check "texture: heights in colour" texture_refuses 'stone.ppm has colours' "$dir/stone.ppm" "$dir/out.png" --terrain
 check "texture: an option that is none" texture_refuses '^texture: --huge' "$dir/stone.ppm" "$dir/out.png" --huge
 
+# ---- frame_loop: 24 frames, of which the last 10 are played twice
+plays_the_same_game() {
+    run "$build/frame_loop" 4 && mv "$dir/out" "$dir/first" && run "$build/frame_loop" 4 && cmp -s "$dir/first" "$dir/out" &&
+        sed '1,/^saved/d;/^loaded/,$d' "$dir/out" >"$dir/once" && sed '1,/^loaded/d;$d' "$dir/out" | cmp -s - "$dir/once" &&
+        [ "$(grep -c ^frame "$dir/once")" = 10 ] && grep -q '^8 chunks were made both times; 8 of them' "$dir/out"
+}
+makes_less_in_less_time() { # and what is made is the same, as far as it is
+    run "$build/frame_loop" 3 && grep -q '^3 chunks were made both times; 3 of them' "$dir/out" && [ "$(grep -c ': *3 evaluations' "$dir/out")" = 26 ]
+}
+leaks_nothing() { run valgrind -q --leak-check=full --show-leak-kinds=all --errors-for-leak-kinds=all --error-exitcode=9 "$build/frame_loop" 1; }
+frame_loop_options() { run "$build/frame_loop" many || [ $? -eq 2 ] && grep -q '^usage' "$dir/err"; }
+check "frame_loop plays the same game after loading" plays_the_same_game
+check "frame_loop makes less with fewer evaluations a frame" makes_less_in_less_time
+check "frame_loop: an argument that is no number" frame_loop_options
+if ! command -v valgrind >/dev/null; then
+    skip "frame_loop leaks nothing" "no valgrind"
+elif grep -q '__[amt]san_init' "$build/frame_loop"; then
+    skip "frame_loop leaks nothing" "valgrind cannot run what a sanitizer watches"
+else
+    check "frame_loop leaks nothing" leaks_nothing
+fi
+
+# ---- policy: off by nothing, and as narrow as Euler's and DDPM's steps make Gaussian data, for which all is linear
+cat >"$dir/narrow.awk" <<'EOT'
+BEGIN {
+    d = 0.01; pi = atan2(0, -1)
+    euler = 1
+    for (k = 10; k > 0; k--) {
+        t = k / 10; a = 1 - t
+        euler *= 1 - (1 - a * d / (a * a * d + t * t)) / k
+    }
+    for (i = 0; i < 100; i++) {
+        beta = 1 - (cos((i + 1.8) / 100.8 * pi / 2) / cos((i + 0.8) / 100.8 * pi / 2)) ^ 2
+        if (beta > 0.999) beta = 0.999
+        bar[i] = (i ? bar[i - 1] : 1) * (1 - beta)
+    }
+    v = 1
+    for (i = 99; i >= 0; i--) {
+        b = i ? bar[i - 1] : 1; alpha = bar[i] / b; g = sqrt(bar[i]) * d / (bar[i] * d + 1 - bar[i])
+        slope = sqrt(b) * (1 - alpha) / (1 - bar[i]) * g + sqrt(alpha) * (1 - b) / (1 - bar[i])
+        v = slope ^ 2 * v + (1 - alpha) * (1 - b) / (1 - bar[i])
+    }
+    print euler, euler, sqrt(v)
+}
+EOT
+acts() {
+    run "$build/policy" 2000 && awk -f "$dir/narrow.awk" >"$dir/narrow" &&
+        awk 'NR == FNR { for (i = 1; i <= 3; i++) true[i] = $i; next } FNR == 1 { next }
+            { rows++; off = $(NF - 4); far = $(NF - 3) / true[FNR - 1] - 1; if (!(off ^ 2 < 0.001 ^ 2 && far ^ 2 < 0.01 ^ 2)) bad++ }
+            END { exit !(rows == 3 && !bad) }' "$dir/narrow" "$dir/out"
+}
+check "policy acts as the expert does, in three conventions" acts
+
 report
