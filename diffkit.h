@@ -431,7 +431,8 @@ typedef struct dk_grid {
     double a, b; /* the spacing's own numbers, see dk_spacing */
     int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
-                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0 */
+                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0;
+                                    POWER does where u is infinite and the network gives no D */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
@@ -2529,6 +2530,12 @@ static int dkp_merges(const dk_config *c) {
     return dkp_has(&c->grid, '1') || (limited && dkp_ranged(&c->grid));
 }
 
+/* Whether D can be had there: eps and score say nothing of it at alpha = 0, and no network can be told an infinite number. */
+static int dkp_gives_data(const dk_config *c, const dk_level *l) {
+    dkp_model m = dkp_model_at(c, l, l);
+    return dkp_finite(m.condition) && dkp_finite(m.d_x) && dkp_finite(m.d_f);
+}
+
 /* One end of the range that a spacing covers; see dk_grid. */
 static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_schedule *s = &c->schedule;
@@ -2540,7 +2547,7 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     double t = noisy ? s->t_max : s->t_min > least ? s->t_min : least, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dkp_at_t(s, t);
     if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
-        (dkp_has(g, 'u') && !dkp_finite(dkp_u(s, l))))
+        (!dkp_finite(dkp_u(s, l)) && (dkp_has(g, 'u') || (g->spacing == DK_SPACING_POWER && !dkp_gives_data(c, &l)))))
         return dkp_at_t(s, t + inward);
     return l;
 }
@@ -4293,15 +4300,17 @@ static void dkp_record_table(dk_recorder *r) {
     if (r->sampler.gauge && !flow) dkr_refuse(r, "sampler.gauge", r->sampler.gauge, "default or flow for a table");
     while (dkr_step(r)) {
         int i = r->own->offset + r->step;
-        dk_level told = table->t ? dkp_at_t(&r->config->schedule, table->t[i]) : r->from;
+        double noise = table->noise ? table->noise[i] : 0, t = table->t ? table->t[i] : 0;
+        if (!dkp_finite(noise)) dkr_refuse(r, "sampler.user->noise", noise, "finite");
+        if (!dkp_finite(t)) dkr_refuse(r, "sampler.user->t", t, "finite");
+        dk_level told = table->t ? dkp_at_t(&r->config->schedule, t) : r->from;
         const double *b = table->b + (size_t)i * (size_t)steps;
         double from = flow ? r->from.alpha + r->from.sigma : 1, to = flow ? r->to.alpha + r->to.sigma : 1;
         dk_vec z = dkr_zero;
         if (i != r->own->estimates)
             dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
         dkr_denoise_told(r, i == 0 && table->shared ? dkr_zero : r->x, r->from, told, NULL);
-        if (table->noise && (table->noise[i] < 0 || table->noise[i] > 0))
-            z = dkr_scale(table->noise[i] * to, dkr_noise(r, r->from, r->to));
+        if (noise < 0 || noise > 0) z = dkr_scale(noise * to, dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i] * to / from, r->x);
         for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j] * to, dkr_past(r, i + 1 - j));

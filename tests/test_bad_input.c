@@ -668,6 +668,26 @@ static void what_is_missing_is_named(void **state) {
     assert_non_null(strstr(c.message, "sampler.user = 0: must be a dk_table with a and b"));
 }
 
+/* Numbers of a table that would not come to be used, or at a level's end, are no less wrong than others. */
+static void numbers_of_tables_must_be_finite(void **state) {
+    static const double wrong[] = {NAN, INFINITY, -INFINITY};
+    (void)state;
+    for (int k = 0; k < 6; k++) {
+        const double a[] = {1, 1}, b[] = {0.1, 0, 0.1, 0.1};
+        double noise[] = {0.5, 0}, t[] = {1, 0.5};
+        dk_table table = {a, b, noise, t, 2, 0};
+        dk_config c = check_config("flow", "euler", 2);
+        dk_plan plan = {0};
+        c.sampler = dk_table_sampler(&table);
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        (k < 3 ? noise : t)[k % 2] = wrong[k % 3];
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        assert_non_null(strstr(c.message, k < 3 ? "sampler.user->noise = " : "sampler.user->t = "));
+        assert_non_null(strstr(c.message, ": must be finite"));
+        dk_plan_free(&plan);
+    }
+}
+
 static void calls_on_no_run_or_plan_are_refused(void **state) {
     dk_run none;
     dk_eval e;
@@ -1211,6 +1231,7 @@ int main(void) {
         cmocka_unit_test(algebra_on_lists_refuses_what_makes_no_sense),
         cmocka_unit_test(likelihoods_name_what_they_cannot_have),
         cmocka_unit_test(what_is_missing_is_named),
+        cmocka_unit_test(numbers_of_tables_must_be_finite),
         cmocka_unit_test(calls_on_no_run_or_plan_are_refused),
         cmocka_unit_test(vectors_that_are_misaligned_or_overlap_are_refused),
         cmocka_unit_test(every_allocation_may_fail),

@@ -413,6 +413,28 @@ static void the_power_grid_follows_its_formula(void **state) {
     check_close(got[20], 0.1);
 }
 
+/* A network that predicts eps says nothing of the data at alpha = 0: there the grid begins at 999/1000 of the time. */
+static void the_power_grid_begins_where_the_network_gives_data(void **state) {
+    static const struct {
+        const char *schedule;
+        dk_prediction prediction;
+        double first;
+    } rows[] = {{"vp_cosine_flow", DK_PREDICT_DEFAULT, 0.999}, {"vp_cosine_flow", DK_PREDICT_V, 1},
+                {"vp_zero_snr", DK_PREDICT_DEFAULT, 998},      {"vp_zero_snr", DK_PREDICT_V, 999}};
+    (void)state;
+    for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+        for (int steps = 1; steps < 4; steps++) {
+            dk_config c = {0};
+            dk_plan plan = {0};
+            c.schedule = dk_schedule_named(rows[k].schedule), c.prediction = rows[k].prediction;
+            c.steps = steps, c.dim = 1;
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            check_close(plan.call[0].condition, rows[k].first);
+            dk_plan_free(&plan);
+        }
+    }
+}
+
 /* Every grid, for any number of steps, on the kind of schedule that it is for. */
 static void every_grid_works_for_any_number_of_steps(void **state) {
     (void)state;
@@ -827,6 +849,7 @@ int main(void) {
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
         cmocka_unit_test(the_power_grid_follows_its_formula),
+        cmocka_unit_test(the_power_grid_begins_where_the_network_gives_data),
         cmocka_unit_test(adams_go_with_the_power_grid_when_none_is_named),
         cmocka_unit_test(every_grid_works_for_any_number_of_steps),
         cmocka_unit_test(flow_has_timesteps_too),

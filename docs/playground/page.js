@@ -12,7 +12,7 @@ const PREDICTIONS = ["default", "x0", "eps", "v", "velocity", "score", "edm"];
 
 /* What to try: settings of A and B, and what both share. */
 const IDEAS = [
-    ["Euler and DPM++ 2M", { data: "1" }, { sampler: "dpmpp_2m" }, { sampler: "euler" }],
+    ["DPM++ 2M and Euler", { data: "1" }, { sampler: "dpmpp_2m" }, { sampler: "euler" }],
     ["ten evaluations: Heun and Euler", { data: "0" }, { sampler: "heun", steps: "5" }, { sampler: "euler", steps: "10" }],
     ["one noise level, two families", { data: "1", by: "level" }, { schedule: "flow", grid: "kl_optimal" }, { schedule: "edm", grid: "kl_optimal" }],
     ["without noise, and with", { data: "0" }, { schedule: "vp", sampler: "ddim", steps: "30" }, { schedule: "vp", sampler: "ddim", steps: "30", eta: "1" }],
