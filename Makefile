@@ -13,8 +13,10 @@
 #   make policy    a robot's policy in three conventions: one plan, 10,000 runs
 #   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make frame-loop  a game that makes its world in some milliseconds of every frame: many runs, cancelled, saved and loaded
+#   make late      many runs in flight, whose network answers late and in another order
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
+#   make mpi-sample  build/mpi_sample: any number of samples over many machines, kills survived (MPI); make mpi is the same
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
 #   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
 #   make choosing  how accurate samplers and grids are, on data whose network is a formula: the tables of docs/choosing.md
@@ -112,11 +114,14 @@ action-chunks: $(BUILD)/action_chunks
 policy: $(BUILD)/policy
 	$<
 
-$(BUILD)/frame_loop: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
+$(BUILD)/frame_loop $(BUILD)/late: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ -pthread $(LIBS)
 
-.PHONY: frame-loop
+.PHONY: frame-loop late
 frame-loop: $(BUILD)/frame_loop
+	$<
+
+late: $(BUILD)/late
 	$<
 
 $(BUILD)/tutorial: docs/tutorial.md tests/snippets.sh diffkit.h | $(BUILD)
@@ -169,6 +174,7 @@ INCLUDES = printf '\#include <$(1)>\n' | $(CXX) -std=c++17 $(2) -x c++ -E -
 ENGINE = examples/engine.h examples/digits.h examples/png.h diffkit.h $(DIGITS)
 HOST = examples/hosts/host.h examples/digits.h examples/png.h diffkit.h $(DIGITS)
 PYTHON ?= python3
+MPICC ?= mpicc
 OPENCV ?= -isystem /usr/include/opencv4
 HOST_COMPILE = $(CXX) -std=c++17 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP)
 
@@ -190,6 +196,14 @@ $(BUILD)/host_opencv: examples/hosts/opencv.cpp $(HOST) | $(BUILD)
 $(BUILD)/host_libtorch: examples/hosts/libtorch.cpp $(HOST) | $(BUILD)
 	$(call need,$(call INCLUDES,torch/script.h,),libtorch,libtorch-dev (Debian$(,) Ubuntu))
 	$(HOST_COMPILE) $< -o $@ -ltorch -ltorch_cpu -lc10 $(LIBS)
+
+$(BUILD)/mpi_sample: examples/mpi_sample.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+	$(call need,command -v $(MPICC),MPI's compiler ($(MPICC)),libopenmpi-dev and openmpi-bin (Debian$(,) Ubuntu)$(,) or name another: MPICC=...)
+	$(MPICC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
+
+.PHONY: mpi mpi-sample
+mpi mpi-sample: $(BUILD)/mpi_sample
+	@echo "now try: mpirun -n 2 $< $(BUILD)/samples --samples 1000"
 
 engine: $(BUILD)/engine_loop
 	$<
@@ -232,7 +246,7 @@ $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
 
 # Small programs in examples, tested by tests/test_programs.sh.
-PROGRAMS = hello particles texture textures figures frame_loop policy
+PROGRAMS = hello particles texture textures figures frame_loop policy late
 # These, the tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz $(PROGRAMS))
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in

@@ -39,7 +39,7 @@ run gcc-float-valgrind CC=gcc C_ONLY= TESTS="$RUNS" RUNNER="valgrind -q --error-
 run clang-float CC=clang CXX=clang++ CONSUMERS=consumers
 run clang-float-traps CC=clang C_ONLY= TESTS="traps golden" CFLAGS="-O2 -ffp-exception-behavior=maytrap -DCHECK_TRAPS"
 run clang++-double CC=clang++ STD=c++11 REAL=double
-run gcc-consumers CC=gcc CXX=g++ C_ONLY= TESTS= CONSUMERS="consumers examples web"
+run gcc-consumers CC=gcc CXX=g++ C_ONLY= TESTS= CONSUMERS="consumers examples web mpi"
 [ -n "$broken" ] && echo "broken:$broken"
 echo "$passed passed, $failed failed"
 [ $failed -eq 0 ]

@@ -1,12 +1,12 @@
 #!/bin/sh
 # Runs test programs, two at a time (JOBS: so many), and sums up: run.sh BUILD NAME...
-# Each program prints cmocka's own report. tool, programs, consumers, examples, fuzz and web are scripts, conformance a program that
+# Each program prints cmocka's own report. tool, programs, consumers, examples, fuzz, web and mpi are scripts, conformance a program that
 # replays tests/data; they end with a line of counts. RUNNER, if set, runs the test programs: valgrind. The last line counts the tests of all of them.
 if [ "$1" = one ]; then # run.sh one BUILD NAME: into a log, and the status into a file
     build=$2 name=$3
     case $name in
     tool) sh tests/test_tool.sh "$build/diffkit" ;;
-    programs | consumers | examples | fuzz | web) sh "tests/test_$name.sh" "$build" ;;
+    programs | consumers | examples | fuzz | web | mpi) sh "tests/test_$name.sh" "$build" ;;
     conformance) "$build/conformance" tests/data/*.jsonl ;;
     *) ${RUNNER:-} "$build/test_$name" ;;
     esac >"$build/test_$name.log" 2>&1
@@ -26,7 +26,7 @@ for name; do
     status=$(cat "$build/test_$name.status" 2>/dev/null || echo 1)
     p=$(sed -n 's/^\[  PASSED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
     f=$(sed -n 's/^\[  FAILED  \] \([0-9]*\) test.*/\1/p' "$log" | awk '{s += $1} END {print s + 0}')
-    case $name in tool | programs | consumers | examples | fuzz | web | conformance)
+    case $name in tool | programs | consumers | examples | fuzz | web | mpi | conformance)
         p=$(sed -n 's/^\([a-z]*: \)\{0,1\}\([0-9]*\) passed.*/\2/p' "$log")
         f=$(sed -n 's/^\([a-z]*: \)\{0,1\}[0-9]* passed, \([0-9]*\) failed.*/\2/p' "$log") ;;
     esac

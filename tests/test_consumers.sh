@@ -23,7 +23,7 @@ embed=$PWD/tests/embed
 source=$dir/source
 mkdir -p "$source/examples"
 cp -R diffkit.h LICENSE Makefile README.md "$source"
-cp -R examples/fit.h examples/consumers examples/languages examples/packaging "$source/examples"
+cp -R examples/fit.h examples/consumers examples/dll examples/languages examples/packaging "$source/examples"
 cd "$source" || exit 1
 version=$(sed -n 's/^#define DK_VERSION_MAJOR //p' diffkit.h).$(sed -n 's/^#define DK_VERSION_MINOR //p' diffkit.h)
 
@@ -192,6 +192,14 @@ check "the implementation after the header in one file, and again" later
 check_with nm "DK_STATIC copies in two libraries, float and double, beside a third copy" static_copies
 check_with "$CXX" "the implementation in C, called from C++" cpp_calls_c
 check_with "$CXX" "the implementation in C++, called from C" c_calls_cpp
+
+# ---- a DLL, and a program that samples by it
+wine=$(command -v wine64 || command -v wine || echo /usr/lib/wine/wine64)
+dll() {
+    make -s -C "$source/examples/dll" && WINEDEBUG=-all WINEPREFIX=$dir/wine "$wine" "$source/examples/dll/app.exe" | tr -d '\r' >"$dir/out" &&
+        printf '1.000 2.000 3.000\nsteps = -1: must be 1 .. 1000000\n' | cmp - "$dir/out"
+}
+check_with "x86_64-w64-mingw32-gcc $wine" "a DLL by MinGW and a program that uses it, under wine" dll
 
 # ---- among other people's names
 after() { # WHAT IS INCLUDED BEFORE, then the compiler and its options: builds and runs

@@ -131,4 +131,10 @@ acts() {
 }
 check "policy acts as the expert does, in three conventions" acts
 
+# ---- late: the server answers the newest of 24 questions first, so that some answers are late, whatever the threads do
+any_order() {
+    run "$build/late" && grep -q '^24 runs, [0-9]* answers, [1-9][0-9]* of them after' "$dir/out" && grep -q '^24 results are those of runs alone' "$dir/out"
+}
+check "late: results do not depend on the order of answers" any_order
+
 report
