@@ -31,7 +31,7 @@ static int denoise(void *user, const dk_eval *e) {
     const double alpha = e->level.alpha, v = alpha * alpha * data->variance + e->level.sigma * e->level.sigma;
     for (int n = 0; n < e->batch; n++) {
         const dk_real *x = e->input + n * dim;
-        double far[SIZE], nearest = INFINITY, sum = 0, mean[2] = {0, 0};
+        double far[SIZE], nearest = HUGE_VAL, sum = 0, mean[2] = {0, 0};
         for (int k = 0; k < data->count; k++) {
             far[k] = 0;
             for (int i = 0; i < dim; i++) far[k] += pow((double)x[i] - alpha * data->at[k][i], 2);
