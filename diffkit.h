@@ -6994,7 +6994,7 @@ static double dkp_number_at(const char *at, const dkp_field *f) {
     uint64_t large;
     size_t size;
     int whole; /* an int, or an enum of its size */
-    const dk_way *const none = NULL;
+    const void *const none = NULL; /* of a grid's way */
     switch (f->kind) {
     case 'r':
     case 'R':
