@@ -343,11 +343,12 @@ typedef enum dk_number {
 /* How levels are spaced: X(enumerator, name, traits, last level, a, b, n, what it is). a, b and n are the spacing's own numbers
    in dk_grid, with what 0 stands for. The table that some pick from has the T levels that a discrete schedule was trained
    on, k = 0 .. T-1: timestep k of VP discrete, t = (k+1)/T of flow. Traits: T picks from it; u, s and a need ends with a finite
-   u, sigma > 0 and alpha > 0; e has ends of its own; 1 takes a level that comes twice once, which can make fewer steps. */
+   u, sigma > 0 and alpha > 0; e has ends of its own; d needs D at an end where u is infinite; t has no level below the table's on
+   flow; 1 takes a level that comes twice once, which can make fewer steps. */
 /* clang-format off */
 #define DK_SPACINGS(X) \
     X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
-    X(POWER, "power", "e", DEFAULT, 2, 0, 0, "v^(1/rho) linear to 0, v = s^/(s^ + pivot), a = rho, b = pivot; no level below the range") \
+    X(POWER, "power", "ed", DEFAULT, 2, 0, 0, "v^(1/rho) linear to 0, v = s^/(s^ + pivot), a = rho, b = pivot; no level below the range") \
     X(EXPONENTIAL, "exponential", "us", DEFAULT, 0, 0, 0, "log u linear") \
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
@@ -366,8 +367,8 @@ typedef enum dk_number {
     X(CRASH, "crash", "", DEFAULT, 0, 0, 0, "sine of atan(sigma/alpha) at sin^2; v-diffusion, Crowson 2022") \
     X(BETA_SIGMA, "beta_sigma", "u", DEFAULT, 0.6, 0.6, 0, "u at quantiles of Beta(a, b); Lee et al. 2024") \
     X(BETA, "beta", "T1", ZERO, 0.6, 0.6, 0, "timesteps at quantiles of Beta(a, b), rounded; Lee et al. 2024, ComfyUI") \
-    X(NORMAL, "normal", "e", DEFAULT, 0, 0, 0, "t linear; on shifted flow the ends are u taken for t; ComfyUI") \
-    X(SGM_UNIFORM, "sgm_uniform", "e", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
+    X(NORMAL, "normal", "et", DEFAULT, 0, 0, 0, "t linear; on shifted flow the ends are u taken for t; ComfyUI") \
+    X(SGM_UNIFORM, "sgm_uniform", "et", REPLACE, 0, 0, 0, "normal, without the level before 0; ComfyUI") \
     X(SIMPLE, "simple", "T", ZERO, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps, rounded up; ComfyUI") \
     X(DDIM_UNIFORM, "ddim_uniform", "T", ZERO, 0, 0, 0, "all timesteps 1, 1+r ..., r = T/steps whole, can be more steps; ComfyUI") \
     X(SMOOTHSTEP, "smoothstep", "T1", ZERO, 0, 0, 0, "timesteps (T-1) (3 v^2 - 2 v^3), v linear, rounded; stable-diffusion.cpp") \
@@ -792,11 +793,10 @@ DK_API const char *dk_message(const dk_config *c);
 DK_API dk_status dk_resolve(dk_config *c);
 /* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
    their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
-   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Ends of a schedule's times that are
-   its family's follow its other fields. Spaces may stand
-   around =, values with spaces in quotes. The order does not matter: parts come first, and a grid
-   that is named stands above one that a sampler's name says. All or nothing; an error names
-   the setting, and what is allowed or the nearest names. */
+   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Ends of a schedule's
+   times that are its family's follow its other fields. Spaces may stand around =, values with spaces in quotes. The order
+   does not matter: parts come first, and a grid that is named stands above one that a sampler's name says. All or
+   nothing; an error names the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
@@ -2542,12 +2542,11 @@ static dk_level dkp_range_end(const dk_config *c, int noisy) {
     const dk_grid *g = &c->grid;
     double given = noisy ? g->sigma_max : g->sigma_min;
     if (given > 0) return dkp_at_u(s, given);
-    int of_table = s->family == DK_FAMILY_FLOW && (g->spacing == DK_SPACING_NORMAL || g->spacing == DK_SPACING_SGM_UNIFORM);
-    double least = of_table ? 1.0 / dkp_table_size(s) : s->t_min; /* ComfyUI's flow models have no level below that */
+    double least = s->family == DK_FAMILY_FLOW && dkp_has(g, 't') ? 1.0 / dkp_table_size(s) : s->t_min;
     double t = noisy ? s->t_max : s->t_min > least ? s->t_min : least, inward = (noisy ? -1e-3 : 1e-3) * (s->t_max - s->t_min);
     dk_level l = dkp_at_t(s, t);
     if ((dkp_has(g, 's') && l.sigma <= 0) || (dkp_has(g, 'a') && l.alpha <= 0) ||
-        (!dkp_finite(dkp_u(s, l)) && (dkp_has(g, 'u') || (g->spacing == DK_SPACING_POWER && !dkp_gives_data(c, &l)))))
+        (!dkp_finite(dkp_u(s, l)) && (dkp_has(g, 'u') || (dkp_has(g, 'd') && !dkp_gives_data(c, &l)))))
         return dkp_at_t(s, t + inward);
     return l;
 }
