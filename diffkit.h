@@ -844,7 +844,8 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
    and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was.
    A hook, noise source or back end that failed is asked again; until then x holds what is done of the step. A run that
-   has ended in an error (the step size became too small, the result in x is not finite) says so again. */
+   has ended in an error (the step size became too small, the result is not finite) says so again. A last step whose result is
+   not finite leaves x as it was, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -1489,6 +1490,7 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_finish(dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
@@ -5378,16 +5380,27 @@ static void dkp_end_in(dk_run *run) {
 }
 
 /* An overflow of the last step, e.g.: evaluations have found every other. */
+static dk_status dkp_end_unless_good(dk_run *run, size_t bad) {
+    if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") != DK_OK) dkp_end_in(run);
+    return run->status;
+}
+
+/* Whether a pass is a run's last one, on this machine, and to be checked: then it is tried before it writes. */
+static int dkp_is_tried(const dk_run *run, const dk_pass *pass) {
+    const dkp_pace *p = &run->own.pace;
+    return pass->boundary == DK_BOUNDARY_END && !run->config.backend && !run->config.unchecked &&
+           (!run->own.controller || (p->phase == DKP_PLAIN && p->place + 1 == run->config.steps));
+}
+
+/* What could not be tried: of a back end, or of an attempt of a step. */
 static dk_status dkp_check_result(dk_run *run) {
     const dk_backend *b = run->config.backend;
     size_t bad = run->size;
-    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
+    if (run->config.unchecked || (b ? dkp_plan_of(run)->number != DK_NUMBER_REAL : !run->own.controller)) return DK_OK;
     if (!b) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
     else if (b->find_bad(b->user, run, 0, &bad))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
-    if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
-    dkp_end_in(run);
-    return run->status;
+    return dkp_end_unless_good(run, bad);
 }
 
 /* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
@@ -5480,7 +5493,9 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
-            if (backend->rows(backend->user, run, pass)) {
+            if (dkp_is_tried(run, pass)) {
+                if (dkp_end_unless_good(run, dkp_finish(run, pass)) != DK_OK) return 0;
+            } else if (backend->rows(backend->user, run, pass)) {
                 dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
                 return 0;
             }
@@ -8319,6 +8334,8 @@ enum {
     DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
+    DKP_TRIALS = 4,      /* buffers that the last pass may write and be tried, */
+    DKP_TRIAL = 256,     /* on so many elements at a time */
     DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
@@ -8669,9 +8686,32 @@ typedef struct dkp_window {
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+    dk_real *trial;      /* short tiles that are written instead of buffers; NULL: buffers are */
+    char *tried[DKP_TRIALS]; /* the buffers */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
+
+/* Which short tile is written instead of a buffer; -1: none yet. */
+static int dkp_trial_of(const dkp_window *w, const char *buffer) {
+    int k = 0;
+    while (k < DKP_TRIALS && w->tried[k] != buffer) k++;
+    return k < DKP_TRIALS ? k : -1;
+}
+
+/* From the operation on that writes a buffer, the buffer is a short tile. */
+static void dkp_redirect(dkp_window *w) {
+    for (dkp_op *op = w->op; w->trial && op < w->op + w->ops; op++) {
+        for (int m = 0; m < op->terms; m++) {
+            int k = dkp_trial_of(w, op->v[m]);
+            if (k >= 0) op->v[m] = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << m);
+        }
+        if (!(op->moves >> DKP_TERMS)) continue;
+        int k = dkp_trial_of(w, op->y);
+        if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
+        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS);
+    }
+}
 
 static void dkp_run_window(dkp_window *w) {
     size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
@@ -8693,6 +8733,7 @@ static void dkp_look_ahead(dkp_window *w) {
 
 /* Makes room for more operations. */
 static void dkp_flush(dkp_window *w) {
+    dkp_redirect(w);
     dkp_run_window(w);
     w->ops = w->draws = 0, w->many = 1;
 }
@@ -8831,27 +8872,29 @@ static void dkp_share(dkp_work *w) {
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
 /* With the local tiles of a part. */
-static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part) {
+static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part, dk_real *trial) {
     const dk_plan *plan = dkp_plan_of(run);
     size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
     w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
     w->wide = w->tiles + locals * DKP_TILE;
     w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
     w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
+    w->trial = trial;
 }
 
-static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+/* With a trial: the first element of x that would be NaN or infinite; the size if there is none. */
+static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t end, dk_real *trial) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    size_t tile = trial ? DKP_TRIAL : fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     dkp_window w;
-    dkp_open_window(&w, run, (size_t)part);
+    dkp_open_window(&w, run, (size_t)part, trial);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
         size_t rest = by_sample && span - from < to - at ? span - from : to - at;
@@ -8862,18 +8905,34 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
-        if (resolve) w.ops = w.noises = w.draws = 0;
+        if (resolve) w.ops = w.noises = w.draws = 0, memset(w.tried, 0, sizeof w.tried);
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
+        if (resolve) dkp_redirect(&w);
         dkp_run_window(&w);
+        if (!trial) continue;
+        int of_x = dkp_trial_of(&w, (const char *)run->x);
+        size_t bad = 0;
+        dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
+        if (bad < w.n) return at + bad;
     }
+    return run->size;
+}
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    dkp_run_units(work, part, first, end, NULL);
+}
+
+static void dkp_try_range(const dkp_work *work, int part, size_t first, size_t end) {
+    dk_real trial[DKP_TRIALS * DKP_TRIAL];
+    work->run->own.sums[part] = (double)dkp_run_units(work, part, first, end, trial);
 }
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
 static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
     dkp_window w;
-    dkp_open_window(&w, run, 0);
+    dkp_open_window(&w, run, 0, NULL);
     w.n = w.ahead.element = w.ahead.end = run->size;
     const dk_value *value = w.plan->value;
     for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
@@ -8938,6 +8997,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
         size *= norm->rtol;
         if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
         else if (size < norm->atol) size = norm->atol;
+        if (!dkp_finite(size) || !dkp_finite(difference)) return HUGE_VAL; /* no such state is good */
         if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
     }
     return sum;
@@ -9060,6 +9120,17 @@ static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t 
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
+/* The lowest of the elements that parts have found. */
+static size_t dkp_find_shared(dkp_work *work) {
+    const dk_run *run = work->run;
+    size_t bad = run->size;
+    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
+    dkp_share(work);
+    for (int i = 0; i < work->parts; i++)
+        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
+    return bad;
+}
+
 /* The first element of a vector of the run's size that is NaN or infinite; the size if there is none. */
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
     size_t bad = 0;
@@ -9068,11 +9139,32 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
         return bad;
     }
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
-    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
-    dkp_share(&work);
-    bad = run->size;
-    for (int i = 0; i < work.parts; i++)
-        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
+    return dkp_find_shared(&work);
+}
+
+/* Buffers that a pass writes, at most. */
+static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
+    int n = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++) n += p->value[p->row[k].dst].kind != DK_VALUE_LOCAL;
+    return n;
+}
+
+/* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
+   more buffers than a trial has tiles, as a sampler of one's own may, is not tried. */
+static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
+    int writes = dkp_writes(dkp_plan_of(run), pass);
+    if (run->size > DKP_TILE && writes > 0 && writes < DKP_TRIALS) {
+        dkp_work work = {run, dkp_try_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
+        size_t bad = dkp_find_shared(&work);
+        if (bad == run->size) dkp_rows(NULL, run, pass);
+        return bad;
+    }
+    dk_real before[DKP_TILE];
+    size_t n = run->size > DKP_TILE ? 0 : run->size;
+    DKP_FOR_EACH(n, before, run->x[i]);
+    dkp_rows(NULL, run, pass);
+    size_t bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    if (bad < run->size) DKP_FOR_EACH(n, run->x, before[i]);
     return bad;
 }
 
