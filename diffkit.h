@@ -9696,8 +9696,7 @@ DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_lay
 DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
-   at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
-   0.45666666 at 200, on the line between them; above 4300 tokens the latter at any number. */
+   at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
 
@@ -9725,19 +9724,23 @@ typedef struct dk_json {
    refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
-/* A well-known model: what its own scheduler_config.json says, in words. */
+/* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
     const char *name, *class_name;
-    const char *sampler;  /* NULL: the class's */
     const char *settings; /* key=value, what differs from the class's defaults */
+    const char *more;     /* for dk_config_set: customary guidance, the network's time and sign, another sampler or grid */
     int steps;            /* customary */
     double tokens;        /* of its customary image size, where the shift depends on it */
+    double told_scale;    /* of guidance that was distilled into the network: to be told to it, as its program's guidance scale;
+                             0: none was */
     int to_zero;          /* as its pipeline does; see dk_json */
+    double (*mu)(double tokens, int steps); /* of the shift, where it follows from more than the file says; else NULL */
     const char *about;
 } dk_model_info;
 
 DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
-/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+/* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
+   guidance.scale that is set before stays: 1 is for none. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
@@ -12310,52 +12313,76 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
-/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
-   number of steps of its model card or pipeline. */
+/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the
+   number of steps of its model card or pipeline, and the guidance of its pipeline in diffusers, August 2026. A program that
+   computes C + w (C - U) has w + 1 here. */
+
+/* Flux.2's, compute_empirical_mu of its sampling.py: linear in tokens at 10 steps and at 200, and between them in steps. */
+static double dkp_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
+}
 
 #define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
 /* clang-format off */
 static const dk_model_info dkp_models[] = {
-    {"sd1", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 1.x; Rombach et al. 2022"},
-    {"sd2", "DDIMScheduler", NULL, DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", 50, 0, 0, "Stable Diffusion 2.x for 768 pixels"},
-    {"sd2_base", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 2.x for 512 pixels"},
-    {"sdxl", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=leading steps_offset=1", 50, 0, 0, "Stable Diffusion XL; Podell et al. 2023"},
-    {"sd_turbo", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SD Turbo; Sauer et al. 2023"},
-    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SDXL Turbo; Sauer et al. 2023"},
-    {"sdxl_lightning", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 4, 0, 0, "SDXL Lightning; Lin et al. 2024, model card"},
-    {"playground2.5", "EDMDPMSolverMultistepScheduler", NULL, "", 50, 0, 0, "Playground 2.5; Li et al. 2024"},
-    {"lcm", "LCMScheduler", NULL, "", 4, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023"},
-    {"tcd", "TCDScheduler", NULL, "", 4, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
-    {"svd", "EulerDiscreteScheduler", NULL, DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
-     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", 25, 0, 0, "Stable Video Diffusion; Blattmann et al. 2023"},
-    {"sd3", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 28, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
-    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 4, 0, 0, "Stable Diffusion 3.5 large turbo"},
-    {"flux_dev", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3 use_dynamic_shifting=true", 50, 4096, 1, "Flux.1 dev, 1024 x 1024 pixels"},
-    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", NULL, "", 4, 0, 1, "Flux.1 schnell"},
-    {"chroma", "FlowMatchEulerDiscreteScheduler", NULL, "", 35, 0, 1, "Chroma1, without dynamic shifting"},
-    {"qwen_image", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", 50, 4096, 1, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
-    {"cogview4", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", 50, 4096, 1, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
-    {"auraflow", "FlowMatchEulerDiscreteScheduler", NULL, "shift=1.73", 50, 0, 0, "AuraFlow"},
-    {"omnigen", "FlowMatchEulerDiscreteScheduler", NULL, "num_train_timesteps=1 invert_sigmas=true", 50, 0, 1, "OmniGen; diffusers' conversion script"},
-    {"ltx_video", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", 50, 4224, 1,
-     "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
-    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", NULL, "shift=7", 50, 0, 1, "HunyuanVideo; Kong et al. 2024"},
-    {"wan2.1", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 50, 0, 0, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
-    {"cosmos", "EDMEulerScheduler", NULL, "final_sigmas_type=sigma_min", 36, 0, 0, "Cosmos 1.0; diffusers' conversion script"},
-    {"cosmos_predict2.5", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", 36, 0, 0,
-     "Cosmos Predict 2.5; diffusers' conversion script"},
-    {"cogvideox_2b", "CogVideoXDDIMScheduler", NULL, "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", 50, 0, 0, "CogVideoX 2B; Yang et al. 2024"},
-    {"sana", "DPMSolverMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 20, 0, 0, "Sana; Xie et al. 2024"},
-    {"pixart", "DPMSolverMultistepScheduler", NULL, "", 20, 0, 0, "PixArt alpha and sigma; Chen et al. 2023"},
-    {"deepfloyd_if", "DDPMScheduler", NULL, "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", 100, 0, 0,
-     "DeepFloyd IF, first stage"},
-    {"stable_cascade", "DDPMWuerstchenScheduler", NULL, "", 20, 0, 0, "Stable Cascade; Pernias et al. 2023"},
-    {"stable_audio", "CosineDPMSolverMultistepScheduler", NULL, "", 100, 0, 0, "Stable Audio Open; Evans et al. 2024"},
-    {"sana_sprint", "SCMScheduler", NULL, "", 2, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
-    {"consistency_model", "CMStochasticIterativeScheduler", NULL, "", 2, 0, 0, "consistency models; Song et al. 2023"},
-    {"edm", "EDMEulerScheduler", "heun", "", 18, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
-    {"ddpm", "DDPMScheduler", NULL, "", 1000, 0, 0, "DDPM's own models; Ho et al. 2020"},
-    {"score_sde_ve", "ScoreSdeVeScheduler", NULL, "", 2000, 0, 0, "NCSN++ of score_sde; Song et al. 2021"},
+    {"sd1", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 1.x; Rombach et al. 2022"},
+    {"sd2", "DDIMScheduler", DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 768 pixels"},
+    {"sd2_base", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 512 pixels"},
+    {"sdxl", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion XL; Podell et al. 2023"},
+    {"sd_turbo", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SD Turbo; Sauer et al. 2023"},
+    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SDXL Turbo; Sauer et al. 2023"},
+    {"sdxl_lightning", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 4, 0, 0, 0, NULL, "SDXL Lightning; Lin et al. 2024, model card"},
+    {"playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, NULL, "Playground 2.5; Li et al. 2024"},
+    {"lcm", "LCMScheduler", "", "", 4, 0, 8.5, 0, NULL, "latent consistency models of SD and SDXL; Luo et al. 2023"},
+    {"tcd", "TCDScheduler", "", "", 4, 0, 0, 0, NULL, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
+    {"svd", "EulerDiscreteScheduler", DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
+     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, NULL, "Stable Video Diffusion; Blattmann et al. 2023"},
+    {"sd3", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=7", 28, 0, 0, 0, NULL, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
+    {"sd3.5_medium", "FlowMatchEulerDiscreteScheduler", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion 3.5 medium; sd3.5's own program"}, /* sd3_infer.py, November 2024 */
+    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "", 4, 0, 0, 0, NULL, "Stable Diffusion 3.5 large turbo"},
+    {"flux_dev", "FlowMatchEulerDiscreteScheduler", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5, 1, NULL, "Flux.1 dev, 1024 x 1024 pixels"},
+    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", "", "", 4, 0, 0, 1, NULL, "Flux.1 schnell"},
+    {"flux2_dev", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, dkp_flux2_mu, "Flux.2 dev, 1024 x 1024 pixels"}, /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
+    {"flux2_klein", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein, distilled, 1024 x 1024 pixels"}, /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
+    {"flux2_klein_base", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein base, 1024 x 1024 pixels"}, /* diffusers pipeline_flux2_klein.py, August 2026 */
+    {"z_image_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, NULL, "Z-Image-Turbo"}, /* Z-Image src/config, inference.py, January 2026 */
+    {"hidream", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, NULL, "HiDream-I1 full"}, /* HiDream-I1 inference.py, June 2025 */
+    {"hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, NULL, "HiDream-I1 dev"}, /* the same file */
+    {"hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, NULL, "HiDream-I1 fast"}, /* the same file */
+    {"kandinsky5_image", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, NULL, "Kandinsky 5 lite, images"}, /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
+    {"chroma", "FlowMatchEulerDiscreteScheduler", "", "guidance.scale=5", 35, 0, 0, 1, NULL, "Chroma1, without dynamic shifting"},
+    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
+    {"cogview4", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, NULL, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
+    {"auraflow", "FlowMatchEulerDiscreteScheduler", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, NULL, "AuraFlow"},
+    {"omnigen", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, NULL, "OmniGen; diffusers' conversion script"},
+    {"ltx_video", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, NULL, "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
+    {"mochi", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, NULL, "Mochi 1; diffusers' pipeline"}, /* pipeline_mochi.py, August 2026 */
+    {"kandinsky5", "FlowMatchEulerDiscreteScheduler", "shift=10", "guidance.scale=5", 50, 0, 0, 1, NULL, "Kandinsky 5, video"}, /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
+    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", "shift=7", "", 50, 0, 6, 1, NULL, "HunyuanVideo; Kong et al. 2024"},
+    {"hunyuan_video1.5", "FlowMatchEulerDiscreteScheduler", "shift=5", "guidance.scale=6", 50, 0, 0, 1, NULL, "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7"}, /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
+    {"wan2.1", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
+    {"wan2.2_5b", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.2 TI2V 5B"}, /* Wan2.2 wan/configs, March 2026 */
+    {"cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos 1.0; diffusers' conversion script"},
+    {"cosmos_predict2.5", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos Predict 2.5; diffusers' conversion script"},
+    {"cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 2B; Yang et al. 2024"},
+    {"cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 5B; Yang et al. 2024"}, /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
+    {"sana", "DPMSolverMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "Sana; Xie et al. 2024"},
+    {"pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "PixArt alpha and sigma; Chen et al. 2023"},
+    {"deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, NULL, "DeepFloyd IF, first stage"},
+    {"stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, NULL, "Stable Cascade; Pernias et al. 2023"},
+    {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
+    {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
+    {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */
+    {"diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, NULL, "Diffusion Policy, actions; Chi et al. 2023"}, /* diffusion_policy/config, December 2024 */
+    {"sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5, 0, NULL, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
+    {"consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, NULL, "consistency models; Song et al. 2023"},
+    {"edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, NULL, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
+    {"ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, NULL, "DDPM's own models; Ho et al. 2020"},
+    {"score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, NULL, "NCSN++ of score_sde; Song et al. 2021"},
 };
 /* clang-format on */
 #undef DKP_SD
@@ -12370,25 +12397,31 @@ static const char *dkp_model_name(int i) {
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
-    dk_json none;
+    dk_json none, given;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models)) 
+    if (!model || i == DKP_COUNT(dkp_models))
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     const dk_model_info *row = &dkp_models[i];
-    dkp_start_job(&job, &set, c, more, &none);
+    memset(&given, 0, sizeof given);
+    if (more) given = *more;
+    dkp_start_job(&job, &set, c, &given, &none);
     job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) job.more->to_zero = 1;
-    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
+    if (row->to_zero) given.to_zero = 1;
+    if (!dkp_shift_given(&job)) given.tokens = row->tokens;
+    if (row->mu && given.tokens > 0) given.mu = row->mu(given.tokens, set.steps), given.tokens = 0;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
-    if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_end_job(&job, c, status);
+    if (status == DK_OK) status = dk_config_set(&set, row->more);
+    if (status == DK_OK && fabs(c->guidance.scale) > 0) set.guidance.scale = c->guidance.scale;
+    status = dkp_end_job(&job, c, status);
+    if (more) more->class_name = given.class_name, more->ignored[0] = 0;
+    return status;
 }
 
 DKP_FAST
