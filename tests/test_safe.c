@@ -261,7 +261,7 @@ static void an_overflow_of_the_last_step_leaves_x(void **state) {
             while (dk_next(&run, &e)) {
                 if (e.output) check_zero(NULL, &e);
                 else memset(e.output_half, 0, 2 * dim * sizeof *e.output_half);
-                memcpy(before, x, 2 * dim * sizeof *x);
+                memcpy(before, dk_state(&run), 2 * dim * sizeof *x);
                 if (e.calls ? e.call + 1 < e.calls : e.level.sigma > 70 || !ends++) continue; /* an attempt's stage was there */
                 if (e.output) e.output[bad] = (dk_real)(most_real * -0.99);
                 else e.output_half[bad] = 0xFF7F;
