@@ -811,7 +811,8 @@ typedef struct dk_eval {
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
-    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: the first one's size is
+                        measured), 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
     /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
@@ -1139,7 +1140,8 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
-   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
+   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. A word that
+   is no field's is passed over. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
@@ -8516,7 +8518,7 @@ enum {
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_TRIALS = 4,      /* buffers that the last pass may write and be tried, */
-    DKP_TRIAL = 256,     /* on so many elements at a time */
+    DKP_TRIAL = 128,     /* on so many elements at a time */
     DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
@@ -9127,7 +9129,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     if (work->run->own.looking) work->run->own.sums[part] = (double)bad;
 }
 
-static void dkp_try_range(const dkp_work *work, int part, size_t first, size_t end) {
+DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first, size_t end) {
     dk_real trial[DKP_TRIALS * DKP_TRIAL];
     work->run->own.sums[part] = (double)dkp_run_units(work, part, first, end, trial);
 }
@@ -9345,16 +9347,16 @@ static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
 
 /* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
    more buffers than a trial has tiles, as a sampler of one's own may, is not tried. */
-static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
-    int writes = dkp_writes(dkp_plan_of(run), pass);
-    if (run->size > DKP_TILE && writes > 0 && writes < DKP_TRIALS) {
+DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
+    dk_real before[DKP_TRIALS * DKP_TRIAL];
+    int writes = dkp_writes(dkp_plan_of(run), pass), few = run->size <= (size_t)DKP_COUNT(before);
+    if (!few && writes > 0 && writes < DKP_TRIALS) {
         dkp_work work = {run, dkp_try_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, NULL, DK_NUMBER_REAL};
         size_t bad = dkp_share_search(&work);
         if (bad == run->size) dkp_rows(NULL, run, pass);
         return bad;
     }
-    dk_real before[DKP_TILE];
-    size_t n = run->size > DKP_TILE ? 0 : run->size;
+    size_t n = few ? run->size : 0;
     DKP_FOR_EACH(n, before, run->x[i]);
     dkp_rows(NULL, run, pass);
     size_t bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
@@ -12229,8 +12231,15 @@ static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
         if (!dkp_digits(r)) return dkp_bad_json(r, "digits are expected");
     }
     size_t n = (size_t)(r->at - first);
-    if (n >= DKP_TOKEN) return dkp_bad_json(r, "the number has too many digits");
-    memcpy(out, first, n), out[n] = 0;
+    if (n < DKP_TOKEN) {
+        memcpy(out, first, n), out[n] = 0;
+        return 1;
+    }
+    if (r->at == r->end) return dkp_bad_json(r, ""); /* what is behind it ends it */
+    dkp_text t = {out, DKP_TOKEN, 0};
+    double v;
+    if (!dkp_read_real(&first, &v)) return dkp_bad_json(r, "the number is too large");
+    dkp_put_exact(&t, v);
     return 1;
 }
 
