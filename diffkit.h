@@ -8677,8 +8677,6 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in, */
-    DKP_STRETCH = 1 << 16, /* and from one stretch to the next where there are so many */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8891,57 +8889,55 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
+/* Of the numbers in 64 bits, one, two or four: all but the signs, the lowest bits of the exponents, and the signs. */
+typedef struct dkp_exponents {
+    uint64_t rest, lowest, signs;
+} dkp_exponents;
+
 /* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
    To compute with such a number would trap where floating point exceptions do. */
-DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
-    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
-    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
+DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all) {
+    dkp_blocks w;
+    memcpy(&w, v, sizeof w);
+    *all |= (w & e->rest) + e->lowest;
 }
 
-/* Four stretches of n that begin so far apart are looked at side by side, since memory gives more at a time where it is read in
-   several places. Both are constants where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t apart, size_t n) {
-    uint32_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + apart]) | dkp_carry_real(v[j + 2 * apart]) |
-               dkp_carry_real(v[j + 3 * apart]);
-    return (int)(all >> 31);
+/* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
+   is read in several places. Both are constants where this is called. */
+DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size_t bytes) {
+    dkp_blocks all = {0};
+    uint64_t word[DKP_BLOCKS], any = 0;
+    for (size_t j = 0; j < bytes; j += sizeof all, v += sizeof all) {
+        dkp_carry(e, v, &all), dkp_carry(e, v + apart, &all);
+        dkp_carry(e, v + 2 * apart, &all), dkp_carry(e, v + 3 * apart, &all);
+    }
+    memcpy(word, &all, sizeof word);
+    for (int j = 0; j < DKP_BLOCKS; j++) any |= word[j];
+    return (any & e->signs) != 0;
 }
 
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t apart, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + apart], lowest) |
-                         dkp_carry(h[j + 2 * apart], lowest) | dkp_carry(h[j + 3 * apart], lowest));
-    return all >> 15;
-}
-
-/* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    const size_t apart = DKP_STRETCH, n = 16 * DKP_LOOK, few = DKP_LOOK;
-    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad(v + i + j, apart, n); i += j ? 0 : 4 * apart) j = (j + n) % apart;
-    while (i + 4 * n <= end && !dkp_bad(v + i, n, n)) i += 4 * n;
-    while (i + 4 * few <= end && !dkp_bad(v + i, few, few)) i += 4 * few;
-    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
-    return i;
-}
-
-DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    const size_t apart = DKP_STRETCH, n = 32 * DKP_LOOK, few = DKP_LOOK;
-    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad_half(h + i + j, lowest, apart, n); i += j ? 0 : 4 * apart)
-        j = (j + n) % apart;
-    while (i + 4 * n <= end && !dkp_bad_half(h + i, lowest, n, n)) i += 4 * n;
-    while (i + 4 * few <= end && !dkp_bad_half(h + i, lowest, few, few)) i += 4 * few;
-    while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const void *v, dk_number number, size_t *at, size_t end) {
-    if (number == DK_NUMBER_REAL) *at = dkp_bad_from((const dk_real *)v, *at, end);
-    else *at = dkp_bad_half_from((const uint16_t *)v, number == DK_NUMBER_FP16 ? 0x400 : 0x80, *at, end);
+/* The first element from *at on that is NaN or infinite; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
+    enum { LINE = 64, FEW = 256, FAR = 1 << 18 }; /* bytes */
+    const size_t bytes = dkp_number_bytes(number), to = end * bytes;
+    const uint64_t each = bytes == 2 ? 0x0001000100010001u : bytes == 4 ? 0x0000000100000001u : 1;
+    const int mantissa = number == DK_NUMBER_FP16 ? 10 : number == DK_NUMBER_BF16 ? 7 : bytes == 4 ? 23 : 52;
+    const dkp_exponents e = {~(each << (8 * bytes - 1)), each << mantissa, each << (8 * bytes - 1)};
+    const char *v = (const char *)vector;
+    size_t i = *at * bytes;
+    for (size_t j = 0; i + 4 * FAR <= to && !dkp_bad(&e, v + i + j, FAR, FEW); i += j ? 0 : 4 * FAR) j = (j + FEW) % FAR;
+    while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
+    while (i + LINE <= to && !dkp_bad(&e, v + i, 0, LINE)) i += LINE;
+    uint64_t w = 0;
+    for (; i + sizeof w <= to; i += sizeof w) {
+        memcpy(&w, v + i, sizeof w);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    for (w = 0; i < to; i += bytes) {
+        memcpy(&w, v + i, bytes);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    *at = i / bytes;
 }
 DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
