@@ -244,6 +244,7 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.m
 	sh tests/snippets.sh $(PAGES) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
+$(BUILD)/test_backend: $(wildcard tests/backend/*.h)
 
 # Small programs in examples, tested by tests/test_programs.sh.
 PROGRAMS = hello particles texture textures figures frame_loop policy late
@@ -346,7 +347,7 @@ size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/backend/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
 
 clean:
 	rm -rf $(BUILD)
