@@ -1001,7 +1001,6 @@ typedef struct dk_draw {
 /* What a plan keeps for the library: private. */
 typedef struct dkp_planned {
     int owned;  /* its memory is dk_plan_free's */
-    int noises; /* extra full-size buffers when noise comes from a callback */
     int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
     int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
     int hooked; /* needs dk_config.guidance.hook */
@@ -1018,6 +1017,7 @@ struct dk_plan {
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
+    int noises;  /* the most draws of one pass: as many more full-size buffers if they are not made where they are used */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -4751,7 +4751,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
-        if (pass->noises > p->own.noises) p->own.noises = pass->noises;
+        if (pass->noises > p->noises) p->noises = pass->noises;
         int read[DK_BRANCHES + 1], reads = dkp_boundary_values(p, pass, read);
         dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart */
         int outputs = 0;
@@ -8203,7 +8203,7 @@ static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
     if (most->buffers > plan->buffers) plan->buffers = most->buffers;
     if (most->halves > plan->halves) plan->halves = most->halves;
     if (most->locals > plan->locals) plan->locals = most->locals;
-    if (most->own.noises > plan->own.noises) plan->own.noises = most->own.noises;
+    if (most->noises > plan->noises) plan->noises = most->noises;
 }
 
 /* Over the plan of the attempt before, in its memory. */
@@ -8211,7 +8211,7 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
     const dk_plan most = *plan;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
-                            plan->locals > most.locals || plan->own.noises > most.own.noises))
+                            plan->locals > most.locals || plan->noises > most.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
     plan->own.owned = most.own.owned;
@@ -9198,7 +9198,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
     s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
     s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->own.noises, numbers * sizeof(dk_real))) : 0;
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
