@@ -40,7 +40,7 @@ static const struct {
     {"sampler=dpmpp_2m_sde step_noise=brownian", 0},
     {"sampler=seeds_3 noise=torch_cpu", 0},
     {"sampler=euler_ancestral noise=numpy_pcg64 step_noise=torch_cuda", BACKEND_SEEDS},
-    {"sampler=predictor_corrector", 0}, /* norms: ratios, */
+    {"sampler=predictor_corrector snr=0.01", 0}, /* norms: ratios, */
     {"sampler=dpmpp_2m guidance.scale=3 guidance.rescale=0.7", 0},
     {"sampler=dpmpp_2m guidance.scale=3 guidance.zero_star=1", 0},
     {"sampler=euler guidance.scale=4 guidance.projected=1 guidance.limit=5 guidance.momentum=-0.5", 0},
@@ -224,14 +224,14 @@ static inline void backend_on_device(backend_test *t) {
 }
 
 /* How many differences there are. */
-static inline int backend_conforms(const backend_under_test *device) {
+static inline int backend_conforms(const backend_under_test *tested) {
     int failures = 0, configs = (int)(sizeof backend_configs / sizeof backend_configs[0]);
     backend_test *t = (backend_test *)malloc(sizeof *t);
     for (int k = 0; t && k < configs; k++) {
         int with = backend_configs[k].with;
-        if (with & BACKEND_HALVES && !device->halves) continue;
+        if (with & BACKEND_HALVES && !tested->halves) continue;
         memset(t, 0, sizeof *t);
-        t->device = device, t->settings = backend_configs[k].settings, t->about = "config";
+        t->device = tested, t->settings = backend_configs[k].settings, t->about = "config";
         for (int i = 0; i < BACKEND_SIZE; i++) {
             t->x[i] = (dk_real)sin(i), t->known[i] = (dk_real)cos(3 * i);
             t->mask[i] = (dk_real)(i % 3) / 2;
