@@ -1199,10 +1199,10 @@ typedef struct dk_backend {
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* A norm of the plan for every sample. of_sample is its place in run->scalars, where terms find it. */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite; size if none is.
-       What the network leaves unwritten is the back end's to mark. One that does not wait says size, and the next call tells
+    /* *bad = index of the first element that is NaN or infinite, size if none is: of a value of the plan that the network has made, or,
+       value -1, of the result, buffer 0 at the end. What the network leaves unwritten is the back end's to mark. One that does not wait says size, and the next call tells
        of an earlier output by *bad and a return < 0; the call at the end waits, and with step-size control every call. */
-    int (*find_bad)(void *user, dk_run *run, dk_value_kind kind, int slot, size_t *bad);
+    int (*find_bad)(void *user, dk_run *run, int value, size_t *bad);
     /* Before the first pass. If it fails, so does dk_begin, and end is not called. */
     int (*begin)(void *user, dk_run *run);
     /* From dk_end, of a run that is over or not: the last chance to bring slot 0 somewhere. */
@@ -5474,19 +5474,21 @@ static dk_status dkp_fail_backend(dk_run *run, int answer, const char *what) {
 }
 
 /* A back end that does not wait tells of an earlier output. */
-static dk_status dkp_ask_for_bad(dk_run *run, dk_value_kind kind, int slot, size_t *bad, const char *failed) {
+static dk_status dkp_ask_for_bad(dk_run *run, int value, size_t *bad, const char *failed) {
     const dk_backend *b = run->config.backend;
+    const dk_plan *p = dkp_plan_of(run);
+    dk_value_kind kind = value < 0 ? DK_VALUE_BUFFER : (dk_value_kind)p->value[value].kind;
     *bad = run->size;
     if (b && b->find_bad) {
-        int answer = b->find_bad(b->user, run, kind, slot, bad);
+        int answer = b->find_bad(b->user, run, value, bad);
         if (answer >= 0 || *bad >= run->size) return answer ? dkp_fail_backend(run, answer, failed) : DK_OK;
         dkp_fail_at(run, *bad, "an output of the network is NaN or infinite, which was found");
         dkp_end_in(run);
         return run->status;
     }
-    const void *v = dkp_fetch(run, kind, slot, 0);
+    const void *v = dkp_fetch(run, kind, value < 0 ? 0 : p->value[value].slot, 0);
     if (!v) return run->status;
-    *bad = dkp_find_in(run, v, kind == DK_VALUE_HALF ? dkp_plan_of(run)->number : DK_NUMBER_REAL);
+    *bad = dkp_find_in(run, v, kind == DK_VALUE_HALF ? p->number : DK_NUMBER_REAL);
     return DK_OK;
 }
 
@@ -5501,11 +5503,9 @@ static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
-    const dk_value *v = &dkp_plan_of(run)->value[value];
     size_t bad;
-    if (dkp_ask_for_bad(run, (dk_value_kind)v->kind, v->slot, &bad, "the back end failed to check the network's output") != DK_OK)
-        return run->status;
-    return bad < run->size ? dkp_fail_output(run, v->slot, bad) : DK_OK;
+    if (dkp_ask_for_bad(run, value, &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
+    return bad < run->size ? dkp_fail_output(run, dkp_plan_of(run)->value[value].slot, bad) : DK_OK;
 }
 
 DKP_FAST
@@ -5565,7 +5565,7 @@ DKP_SMALL
 static dk_status dkp_check_result(dk_run *run) {
     size_t bad;
     if (run->config.unchecked) return DK_OK;
-    if (dkp_ask_for_bad(run, DK_VALUE_BUFFER, 0, &bad, "the back end failed to check the result") != DK_OK) return run->status;
+    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
     if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
     dkp_end_in(run);
     return run->status;

@@ -1071,8 +1071,8 @@ static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_samp
     (void)user, (void)run, (void)norm, *of_sample = 1;
     return 0;
 }
-static int no_bad(void *user, dk_run *run, dk_value_kind kind, int slot, size_t *bad) {
-    (void)user, (void)kind, (void)slot, *bad = run->size;
+static int no_bad(void *user, dk_run *run, int value, size_t *bad) {
+    (void)user, (void)value, *bad = run->size;
     return 0;
 }
 

@@ -958,10 +958,10 @@ static int naive_norm(void *user, dk_run *run, const dk_norm *norm, double *of_s
     return 0;
 }
 
-static int naive_find_bad(void *user, dk_run *run, dk_value_kind kind, int slot, size_t *bad) {
+static int naive_find_bad(void *user, dk_run *run, int value, size_t *bad) {
     naive *n = (naive *)user;
     if (naive_fails(n, 2)) return 1;
-    const double *output = kind == DK_VALUE_HALF ? n->half[slot] : n->buffer[slot];
+    const double *output = value < 0 ? n->buffer[0] : naive_array(n, run, value);
     for (*bad = 0; *bad < run->size && isfinite(output[*bad]);) ++*bad;
     return 0;
 }

@@ -156,17 +156,18 @@ static inline int queue_rows(void *user, dk_run *run, const dk_pass *pass) {
     return 0;
 }
 
-static inline int queue_find_bad(void *user, dk_run *run, dk_value_kind kind, int slot, size_t *bad) {
+static inline int queue_find_bad(void *user, dk_run *run, int value, size_t *bad) {
     queue_run *q = (queue_run *)run->device;
     queue_device *d = (queue_device *)user;
-    int wait = !d->late || dk_run_plan(run)->attempt || (kind == DK_VALUE_BUFFER && slot == 0);
+    int wait = !d->late || dk_run_plan(run)->attempt || value < 0;
+    const dk_value *v = &dk_run_plan(run)->value[value < 0 ? 0 : value];
     if (!wait && q->count > 0) { /* meanwhile the device has done something */
         queue_execute(q, &q->command[0]);
         memmove(q->command, q->command + 1, (size_t)--q->count * sizeof *q->command);
     }
     int before = q->bad < q->size;
     queue_command *k = queue_push(q);
-    k->kind = (int)kind, k->slot = slot, k->look = 1;
+    k->kind = value < 0 ? (int)DK_VALUE_BUFFER : v->kind, k->slot = value < 0 ? 0 : v->slot, k->look = 1;
     if (wait) queue_wait(d, q);
     *bad = wait || before ? q->bad : q->size;
     if (wait && !before) q->bad = q->size; /* it has been said in time */
