@@ -1431,9 +1431,11 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
+static void dkp_put_exact(dkp_text *t, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
+static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
@@ -2860,7 +2862,7 @@ static dk_recorder *dkp_recorder_in(dkp_recording *own) {
 }
 
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
+    if (r->status == DK_OK) r->status = dkp_fail_word(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
@@ -5435,8 +5437,10 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     return run->status;
 }
 
-/* Stands where the network is to write, in as many bytes as a number has: a NaN of each kind that no computation makes. */
-static const uint16_t dkp_unwritten[4] = {0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB};
+/* Stands where the network is to write: a NaN of each kind of number that no computation makes. */
+#define DKP_EIGHT 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB
+static const uint16_t dkp_unwritten[32] = {DKP_EIGHT, DKP_EIGHT, DKP_EIGHT, DKP_EIGHT};
+#undef DKP_EIGHT
 
 static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
@@ -5513,12 +5517,18 @@ DKP_FAST
 /* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
    it. So the check of outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    size_t dim = run->dim, chunk = run->size <= DKP_TILE ? 1 : dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
-    for (size_t at = 0; at < run->size; at += dim)
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number), all = run->size * bytes, done = 0;
+    char *to = (char *)output;
+    if (run->size <= DKP_TILE) {
+        for (; done + sizeof dkp_unwritten <= all; done += sizeof dkp_unwritten)
+            memcpy(to + done, dkp_unwritten, sizeof dkp_unwritten);
+        if (done < all) memcpy(to + done, dkp_unwritten, all - done);
+        return;
+    }
+    for (; done < all; done += dim * bytes)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            if (half) memcpy((uint16_t *)output + at + left - 1, dkp_unwritten, sizeof(uint16_t));
-            else memcpy((dk_real *)output + at + left - 1, dkp_unwritten, sizeof(dk_real));
+            memcpy(to + done + (left - 1) * bytes, dkp_unwritten, bytes);
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -6103,9 +6113,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
-/* A field's value; an enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v);
-
 /* %s is a text, %d an int, %zu a size, %g a number to six digits. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
     for (; *format; format++)
@@ -6146,17 +6153,12 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
     return dkp_fail_saying(message, status, "%s", text);
 }
 
-static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
-    dkp_say(t, "%s = ", field);
-    dkp_put_field(t, field, value);
-    dkp_put(t, ": must be ");
-}
-
-/* "field = value: must be allowed" */
+/* "field = value: must be allowed", of a number */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_refusal(&t, field, value);
-    dkp_put(&t, allowed);
+    dkp_say(&t, "%s = ", field);
+    dkp_put_exact(&t, value);
+    dkp_say(&t, ": must be %s", allowed);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
@@ -6836,8 +6838,9 @@ typedef struct dkp_field {
     uint64_t facts; /* kinds b and q: bits */
     int at;         /* in dk_config */
     char kind;
-    int of, part, next; /* the part's bit; the part, and the row in it that comes next, */
-    const char *texts;  /* with its texts */
+    int of, next; /* the part's bit; the row in it that comes next, */
+    const char *texts; /* with its texts; */
+    const struct dkp_fields *list, *part; /* the parts that are looked through, and this one */
 } dkp_field;
 
 DKP_SMALL
@@ -7091,22 +7094,29 @@ DKP_ROWS(SAMPLER)
 /* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
 #define DKP_PART(part, rows, letters, bytes) \
     {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
-static const struct {
+#define DKP_DATA_PARTS \
+    DKP_PART(DATA, DATA, 0, 0), \
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */ \
+    DKP_PART(NOISE, NOISE, 0, 0)
+typedef struct dkp_fields {
     int of, count, letters, bytes;
     const dkp_field_row *rows;
     const char *texts;
-} dkp_parts[] = {
+} dkp_fields;
+/* What a run needs beyond a plan, apart: a program that runs plans has no other fields' names. */
+static const dkp_fields dkp_data_parts[] = {DKP_DATA_PARTS, {0, 0, 0, 0, NULL, NULL}};
+static const dkp_fields dkp_parts[] = {
     DKP_PART(NAMES, NAMES, 0, 0),
-    DKP_PART(DATA, DATA, 0, 0),
-    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
-    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_DATA_PARTS,
     DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
     DKP_PART(NETWORK, SCHEDULE, 0, 0),
     DKP_PART(PLAN, PLAN, 0, 0),
     DKP_PART(GUIDANCE, GUIDANCE, 0, 0),
     DKP_PART(GRID, GRID, 0, 0),
-    DKP_PART(SAMPLER, SAMPLER, 0, 0)};
+    DKP_PART(SAMPLER, SAMPLER, 0, 0),
+    {0, 0, 0, 0, NULL, NULL}};
 #undef DKP_PART
+#undef DKP_DATA_PARTS
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
@@ -7125,22 +7135,25 @@ static const struct {
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
 
-static dkp_field dkp_no_field(void) {
+static dkp_field dkp_no_field_of(const dkp_fields *list) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.list = f.part = list;
     return f;
 }
 
+static dkp_field dkp_no_field(void) { return dkp_no_field_of(dkp_parts); }
+
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    for (; f->part < DKP_COUNT(dkp_parts); f->part++, f->next = 0) {
-        if (!(dkp_parts[f->part].of & parts) || f->next == dkp_parts[f->part].count) continue;
-        const dkp_field_row *row = &dkp_parts[f->part].rows[f->next];
-        if (f->next++ == 0) f->texts = dkp_parts[f->part].texts;
-        f->name = f->texts + dkp_parts[f->part].letters, f->allowed = f->texts + row->name;
+    for (const dkp_fields *p = f->part; p->of; p = ++f->part, f->next = 0) {
+        if (!(p->of & parts) || f->next == p->count) continue;
+        const dkp_field_row *row = &p->rows[f->next];
+        if (f->next++ == 0) f->texts = p->texts;
+        f->name = f->texts + p->letters, f->allowed = f->texts + row->name;
         f->texts = f->allowed + row->allowed;
-        f->facts = row->facts, f->at = row->at - dkp_parts[f->part].bytes, f->kind = row->kind;
-        f->of = dkp_parts[f->part].of;
+        f->facts = row->facts, f->at = row->at - p->bytes, f->kind = row->kind;
+        f->of = p->of;
         return 1;
     }
     return 0;
@@ -7184,9 +7197,9 @@ static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' &
 static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
 
 /* Whether the spacing or family has the number at this place. */
-static int dkp_has_number(uint64_t facts, int at) {
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_holds(&f, facts)) return 1;
+static int dkp_has_number(uint64_t facts, const dkp_field *number) {
+    for (dkp_field f = dkp_no_field_of(number->list); dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -7194,8 +7207,8 @@ static int dkp_has_number(uint64_t facts, int at) {
 static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of == DKP_OF_SAMPLER ? 8 : 0); }
 
 /* A field's row: of several the first one whose facts hold, or else the last. */
-static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
-    dkp_field f = dkp_no_field();
+static int dkp_find_field_of(const dkp_fields *list, const dk_config *c, const char *name, dkp_field *found) {
+    dkp_field f = dkp_no_field_of(list);
     found->name = NULL;
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
@@ -7203,6 +7216,10 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
         if (dkp_holds(&f, dkp_facts(c, f.of))) break;
     }
     return found->name != NULL;
+}
+
+static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
+    return dkp_find_field_of(dkp_parts, c, name, found);
 }
 
 /* A flag for a bit; of other kinds the number. */
@@ -7244,7 +7261,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     if ((**at >= '0' && **at <= '9') || **at == '-') return dkp_read_real(at, limit);
     memcpy(name, f->name, part), memcpy(name + part, *at, n), name[part + n] = 0;
     *at += n;
-    if (!c || (!dkp_find_field(c, name, &other) && !dkp_find_field(c, name + part, &other))) return 0;
+    if (!c || (!dkp_find_field_of(f->list, c, name, &other) && !dkp_find_field_of(f->list, c, name + part, &other))) return 0;
     *limit = dkp_field_value(c, &other);
     return above || *limit > 0;
 }
@@ -7295,30 +7312,42 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
     return 1;
 }
 
+/* "field = value: must be allowed"; the value of an enumerator by its word */
+static dk_status dkp_fail_word_of(const dkp_fields *list, char *message, const char *field, double v, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *word = "";
+    size_t n = 0;
+    for (dkp_field f = dkp_no_field_of(list); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.kind == 'c' && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
+    if (!n) return dkp_fail(message, field, v, allowed);
+    dkp_say(&t, "%s = ", field);
+    for (; n > 0; n--) dkp_put_char(&t, *word++);
+    dkp_say(&t, ": must be %s", allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+}
+
+static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
+    return dkp_fail_word_of(dkp_parts, message, field, v, allowed);
+}
+
 /* Checks the rows of these parts. */
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+static dk_status dkp_check_fields_of(const dkp_fields *list, const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
+    for (dkp_field f = dkp_no_field_of(list); dkp_next_field(&f, of);) {
         double v = dkp_field_value(c, &f);
         if (f.kind == '1') continue;
-        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
-        return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)                       ? f.allowed
-                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
-                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
-                                                                   : "0: the schedule's family has no such number");
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
+        return dkp_fail_word_of(list, message, f.name, v,
+                                dkp_holds(&f, facts)                  ? f.allowed
+                                : f.of == DKP_OF_GRID                 ? "0: the spacing has no such number"
+                                : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                      : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
 
-/* An enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v) {
-    size_t n = 0;
-    const char *word = "";
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_exact(t, v);
-    for (; n > 0; n--) dkp_put_char(t, *word++);
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    return dkp_check_fields_of(dkp_parts, c, of, message);
 }
 
 /* What is wrong where a condition holds; no field: `allowed` is all that is said. */
@@ -7332,7 +7361,7 @@ typedef struct dkp_wrong {
 static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
     for (; n > 0; n--, w++)
         if (w->wrong)
-            return w->field ? dkp_fail(message, w->field, w->value, w->allowed)
+            return w->field ? dkp_fail_word(message, w->field, w->value, w->allowed)
                             : dkp_fail_text(message, DK_ERROR_CONFIG, w->allowed);
     return DK_OK;
 }
@@ -7363,7 +7392,7 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
-        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
+        return dkp_fail_word(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -7404,16 +7433,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    char allowed[DK_MESSAGE_SIZE];
+    dkp_text t = {allowed, sizeof allowed, 0};
     if (r->status != DK_OK) return;
-    dkp_put_refusal(&t, field, v);
     dkp_put(&t, "0: this method uses ");
     for (const char *f = fields; *f; f++) {
         if (*f == ' ') dkp_put(&t, ",");
         dkp_put_char(&t, *f);
     }
     dkp_put(&t, *fields ? ", churn" : "churn");
-    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
+    r->status = dkp_fail_word(r->config->message, field, v, allowed);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -7724,7 +7753,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+    if (dkp_check_fields_of(dkp_data_parts, c, DKP_OF_DATA, message) != DK_OK ||
+        dkp_check_fields_of(dkp_data_parts, c, DKP_OF_NOISE, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
@@ -8935,23 +8965,22 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-DKP_INLINE void *dkp_place(const dkp_window *w, const dk_value *v) {
-    const dk_run *run = w->run;
+DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
     if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_LOCAL) return tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
-    return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
+    return dkp_with(op, c, dkp_place(w->run, w->tiles, v), v->kind != DK_VALUE_LOCAL);
 }
 
-DKP_INLINE dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+DKP_INLINE dk_real dkp_factor(const dk_run *run, size_t sample, const dk_term *t) {
     double factor = t->c;
     if (!t->scalar) return (dk_real)factor;
     for (int power = 0; power < t->power; power++)
-        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+        factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + sample];
     return (dk_real)factor;
 }
 
@@ -8969,8 +8998,8 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
         dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            if (done == half) dkp_with(op, dkp_factor(w, &t[done]), w->wide, 0);
-            else dkp_with_value(w, op, dkp_factor(w, &t[done]), &value[t[done].value]);
+            if (done == half) dkp_with(op, dkp_factor(w->run, w->sample, &t[done]), w->wide, 0);
+            else dkp_with_value(w, op, dkp_factor(w->run, w->sample, &t[done]), &value[t[done].value]);
         }
     } while (done < count);
 }
@@ -8980,7 +9009,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_term *t = &w->plan->term[row->first];
     const dk_value *value = w->plan->value, *d = &value[row->dst];
     int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
-    void *dst = dkp_place(w, d), *y = half ? w->sum : dst;
+    void *dst = dkp_place(run, w->tiles, d), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -9114,22 +9143,23 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
 static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+    const dk_plan *plan = dkp_plan_of(run);
+    const dk_value *value = plan->value;
     dkp_window w;
-    dkp_open_window(&w, run, 0);
-    w.n = w.ahead.element = w.ahead.end = run->size;
-    const dk_value *value = w.plan->value;
-    for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
+    w.run = NULL; /* few rows need it */
+    for (const dk_row *row = &plan->row[pass->first], *end = row + pass->count; row < end; row++) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || w.plan->number) {
+        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
+            if (!w.run) dkp_open_window(&w, run, 0), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
         }
-        const dk_term *t = &w.plan->term[row->first];
+        const dk_term *t = &plan->term[row->first];
         for (int j = 0; j < row->count; j++, t++)
-            c[j] = dkp_factor(&w, t), v[j] = (const dk_real *)dkp_place(&w, &value[t->value]);
-        dkp_combine(row->count, (dk_real *)dkp_place(&w, &value[row->dst]), c, v, w.n);
+            c[j] = dkp_factor(run, 0, t), v[j] = (const dk_real *)dkp_place(run, run->own.tiles, &value[t->value]);
+        dkp_combine(row->count, (dk_real *)dkp_place(run, run->own.tiles, &value[row->dst]), c, v, run->size);
     }
 }
 
@@ -9770,8 +9800,7 @@ DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_lay
 DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
-   at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
-   0.45666666 at 200, on the line between them; above 4300 tokens the latter at any number. */
+   at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
 
@@ -9799,19 +9828,23 @@ typedef struct dk_json {
    refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
-/* A well-known model: what its own scheduler_config.json says, in words. */
+/* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
     const char *name, *class_name;
-    const char *sampler;  /* NULL: the class's */
     const char *settings; /* key=value, what differs from the class's defaults */
+    const char *more;     /* for dk_config_set: customary guidance, the network's time and sign, another sampler or grid */
     int steps;            /* customary */
     double tokens;        /* of its customary image size, where the shift depends on it */
+    double told_scale;    /* of guidance that was distilled into the network: to be told to it, as its program's guidance scale;
+                             0: none was */
     int to_zero;          /* as its pipeline does; see dk_json */
+    double (*mu)(double tokens, int steps); /* of the shift, where it follows from more than the file says; else NULL */
     const char *about;
 } dk_model_info;
 
 DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
-/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+/* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
+   guidance.scale that is set before stays: 1 is for none. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
@@ -12384,52 +12417,76 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
-/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
-   number of steps of its model card or pipeline. */
+/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the
+   number of steps of its model card or pipeline, and the guidance of its pipeline in diffusers, August 2026. A program that
+   computes C + w (C - U) has w + 1 here. */
+
+/* Flux.2's, compute_empirical_mu of its sampling.py: linear in tokens at 10 steps and at 200, and between them in steps. */
+static double dkp_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
+}
 
 #define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
 /* clang-format off */
 static const dk_model_info dkp_models[] = {
-    {"sd1", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 1.x; Rombach et al. 2022"},
-    {"sd2", "DDIMScheduler", NULL, DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", 50, 0, 0, "Stable Diffusion 2.x for 768 pixels"},
-    {"sd2_base", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 2.x for 512 pixels"},
-    {"sdxl", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=leading steps_offset=1", 50, 0, 0, "Stable Diffusion XL; Podell et al. 2023"},
-    {"sd_turbo", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SD Turbo; Sauer et al. 2023"},
-    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SDXL Turbo; Sauer et al. 2023"},
-    {"sdxl_lightning", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 4, 0, 0, "SDXL Lightning; Lin et al. 2024, model card"},
-    {"playground2.5", "EDMDPMSolverMultistepScheduler", NULL, "", 50, 0, 0, "Playground 2.5; Li et al. 2024"},
-    {"lcm", "LCMScheduler", NULL, "", 4, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023"},
-    {"tcd", "TCDScheduler", NULL, "", 4, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
-    {"svd", "EulerDiscreteScheduler", NULL, DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
-     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", 25, 0, 0, "Stable Video Diffusion; Blattmann et al. 2023"},
-    {"sd3", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 28, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
-    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 4, 0, 0, "Stable Diffusion 3.5 large turbo"},
-    {"flux_dev", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3 use_dynamic_shifting=true", 50, 4096, 1, "Flux.1 dev, 1024 x 1024 pixels"},
-    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", NULL, "", 4, 0, 1, "Flux.1 schnell"},
-    {"chroma", "FlowMatchEulerDiscreteScheduler", NULL, "", 35, 0, 1, "Chroma1, without dynamic shifting"},
-    {"qwen_image", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", 50, 4096, 1, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
-    {"cogview4", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", 50, 4096, 1, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
-    {"auraflow", "FlowMatchEulerDiscreteScheduler", NULL, "shift=1.73", 50, 0, 0, "AuraFlow"},
-    {"omnigen", "FlowMatchEulerDiscreteScheduler", NULL, "num_train_timesteps=1 invert_sigmas=true", 50, 0, 1, "OmniGen; diffusers' conversion script"},
-    {"ltx_video", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", 50, 4224, 1,
-     "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
-    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", NULL, "shift=7", 50, 0, 1, "HunyuanVideo; Kong et al. 2024"},
-    {"wan2.1", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 50, 0, 0, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
-    {"cosmos", "EDMEulerScheduler", NULL, "final_sigmas_type=sigma_min", 36, 0, 0, "Cosmos 1.0; diffusers' conversion script"},
-    {"cosmos_predict2.5", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", 36, 0, 0,
-     "Cosmos Predict 2.5; diffusers' conversion script"},
-    {"cogvideox_2b", "CogVideoXDDIMScheduler", NULL, "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", 50, 0, 0, "CogVideoX 2B; Yang et al. 2024"},
-    {"sana", "DPMSolverMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 20, 0, 0, "Sana; Xie et al. 2024"},
-    {"pixart", "DPMSolverMultistepScheduler", NULL, "", 20, 0, 0, "PixArt alpha and sigma; Chen et al. 2023"},
-    {"deepfloyd_if", "DDPMScheduler", NULL, "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", 100, 0, 0,
-     "DeepFloyd IF, first stage"},
-    {"stable_cascade", "DDPMWuerstchenScheduler", NULL, "", 20, 0, 0, "Stable Cascade; Pernias et al. 2023"},
-    {"stable_audio", "CosineDPMSolverMultistepScheduler", NULL, "", 100, 0, 0, "Stable Audio Open; Evans et al. 2024"},
-    {"sana_sprint", "SCMScheduler", NULL, "", 2, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
-    {"consistency_model", "CMStochasticIterativeScheduler", NULL, "", 2, 0, 0, "consistency models; Song et al. 2023"},
-    {"edm", "EDMEulerScheduler", "heun", "", 18, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
-    {"ddpm", "DDPMScheduler", NULL, "", 1000, 0, 0, "DDPM's own models; Ho et al. 2020"},
-    {"score_sde_ve", "ScoreSdeVeScheduler", NULL, "", 2000, 0, 0, "NCSN++ of score_sde; Song et al. 2021"},
+    {"sd1", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 1.x; Rombach et al. 2022"},
+    {"sd2", "DDIMScheduler", DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 768 pixels"},
+    {"sd2_base", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 512 pixels"},
+    {"sdxl", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion XL; Podell et al. 2023"},
+    {"sd_turbo", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SD Turbo; Sauer et al. 2023"},
+    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SDXL Turbo; Sauer et al. 2023"},
+    {"sdxl_lightning", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 4, 0, 0, 0, NULL, "SDXL Lightning; Lin et al. 2024, model card"},
+    {"playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, NULL, "Playground 2.5; Li et al. 2024"},
+    {"lcm", "LCMScheduler", "", "", 4, 0, 8.5, 0, NULL, "latent consistency models of SD and SDXL; Luo et al. 2023"},
+    {"tcd", "TCDScheduler", "", "", 4, 0, 0, 0, NULL, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
+    {"svd", "EulerDiscreteScheduler", DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
+     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, NULL, "Stable Video Diffusion; Blattmann et al. 2023"},
+    {"sd3", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=7", 28, 0, 0, 0, NULL, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
+    {"sd3.5_medium", "FlowMatchEulerDiscreteScheduler", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion 3.5 medium; sd3.5's own program"}, /* sd3_infer.py, November 2024 */
+    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "", 4, 0, 0, 0, NULL, "Stable Diffusion 3.5 large turbo"},
+    {"flux_dev", "FlowMatchEulerDiscreteScheduler", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5, 1, NULL, "Flux.1 dev, 1024 x 1024 pixels"},
+    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", "", "", 4, 0, 0, 1, NULL, "Flux.1 schnell"},
+    {"flux2_dev", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, dkp_flux2_mu, "Flux.2 dev, 1024 x 1024 pixels"}, /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
+    {"flux2_klein", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein, distilled, 1024 x 1024 pixels"}, /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
+    {"flux2_klein_base", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein base, 1024 x 1024 pixels"}, /* diffusers pipeline_flux2_klein.py, August 2026 */
+    {"z_image_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, NULL, "Z-Image-Turbo"}, /* Z-Image src/config, inference.py, January 2026 */
+    {"hidream", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, NULL, "HiDream-I1 full"}, /* HiDream-I1 inference.py, June 2025 */
+    {"hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, NULL, "HiDream-I1 dev"}, /* the same file */
+    {"hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, NULL, "HiDream-I1 fast"}, /* the same file */
+    {"kandinsky5_image", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, NULL, "Kandinsky 5 lite, images"}, /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
+    {"chroma", "FlowMatchEulerDiscreteScheduler", "", "guidance.scale=5", 35, 0, 0, 1, NULL, "Chroma1, without dynamic shifting"},
+    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
+    {"cogview4", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, NULL, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
+    {"auraflow", "FlowMatchEulerDiscreteScheduler", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, NULL, "AuraFlow"},
+    {"omnigen", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, NULL, "OmniGen; diffusers' conversion script"},
+    {"ltx_video", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, NULL, "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
+    {"mochi", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, NULL, "Mochi 1; diffusers' pipeline"}, /* pipeline_mochi.py, August 2026 */
+    {"kandinsky5", "FlowMatchEulerDiscreteScheduler", "shift=10", "guidance.scale=5", 50, 0, 0, 1, NULL, "Kandinsky 5, video"}, /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
+    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", "shift=7", "", 50, 0, 6, 1, NULL, "HunyuanVideo; Kong et al. 2024"},
+    {"hunyuan_video1.5", "FlowMatchEulerDiscreteScheduler", "shift=5", "guidance.scale=6", 50, 0, 0, 1, NULL, "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7"}, /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
+    {"wan2.1", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
+    {"wan2.2_5b", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.2 TI2V 5B"}, /* Wan2.2 wan/configs, March 2026 */
+    {"cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos 1.0; diffusers' conversion script"},
+    {"cosmos_predict2.5", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos Predict 2.5; diffusers' conversion script"},
+    {"cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 2B; Yang et al. 2024"},
+    {"cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 5B; Yang et al. 2024"}, /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
+    {"sana", "DPMSolverMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "Sana; Xie et al. 2024"},
+    {"pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "PixArt alpha and sigma; Chen et al. 2023"},
+    {"deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, NULL, "DeepFloyd IF, first stage"},
+    {"stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, NULL, "Stable Cascade; Pernias et al. 2023"},
+    {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
+    {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
+    {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */
+    {"diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, NULL, "Diffusion Policy, actions; Chi et al. 2023"}, /* diffusion_policy/config, December 2024 */
+    {"sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5, 0, NULL, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
+    {"consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, NULL, "consistency models; Song et al. 2023"},
+    {"edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, NULL, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
+    {"ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, NULL, "DDPM's own models; Ho et al. 2020"},
+    {"score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, NULL, "NCSN++ of score_sde; Song et al. 2021"},
 };
 /* clang-format on */
 #undef DKP_SD
@@ -12444,25 +12501,31 @@ static const char *dkp_model_name(int i) {
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
-    dk_json none;
+    dk_json none, given;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models)) 
+    if (!model || i == DKP_COUNT(dkp_models))
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     const dk_model_info *row = &dkp_models[i];
-    dkp_start_job(&job, &set, c, more, &none);
+    memset(&given, 0, sizeof given);
+    if (more) given = *more;
+    dkp_start_job(&job, &set, c, &given, &none);
     job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) job.more->to_zero = 1;
-    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
+    if (row->to_zero) given.to_zero = 1;
+    if (!dkp_shift_given(&job)) given.tokens = row->tokens;
+    if (row->mu && given.tokens > 0) given.mu = row->mu(given.tokens, set.steps), given.tokens = 0;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
-    if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_end_job(&job, c, status);
+    if (status == DK_OK) status = dk_config_set(&set, row->more);
+    if (status == DK_OK && fabs(c->guidance.scale) > 0) set.guidance.scale = c->guidance.scale;
+    status = dkp_end_job(&job, c, status);
+    if (more) more->class_name = given.class_name, more->ignored[0] = 0;
+    return status;
 }
 
 DKP_FAST
