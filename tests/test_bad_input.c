@@ -562,7 +562,8 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");
     c.clip = 0;
-    const dk_backend elsewhere = {NULL, NULL, NULL, NULL};
+    dk_backend elsewhere;
+    memset(&elsewhere, 0, sizeof elsewhere);
     c.backend = &elsewhere;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "backend: must be NULL for a likelihood");
@@ -1072,16 +1073,17 @@ static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_samp
     (void)user, (void)run, (void)norm, *of_sample = 1;
     return 0;
 }
-static int no_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user, (void)slot, *bad = run->size;
+static int no_bad(void *user, dk_run *run, int value, size_t *bad) {
+    (void)user, (void)value, *bad = run->size;
     return 0;
 }
 
 static void back_ends_must_be_whole(void **state) {
     dk_config c = check_config("vp", "euler", 2);
-    const dk_backend parts[] = {
-        {NULL, NULL, NULL, NULL}, {NULL, no_rows, NULL, no_bad}, {NULL, no_rows, no_norm, NULL}};
-    const dk_backend whole = {NULL, no_rows, no_norm, no_bad};
+    const dk_backend parts[] = {{NULL, NULL, no_norm, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, NULL, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, no_norm, NULL, NULL, NULL, NULL, NULL}};
+    const dk_backend whole = {NULL, no_rows, no_norm, no_bad, NULL, NULL, NULL, NULL};
     dk_real x[2];
     char bytes[8];
     dk_run run;
@@ -1090,7 +1092,7 @@ static void back_ends_must_be_whole(void **state) {
     for (int k = 0; k < COUNT(parts); k++) {
         c.backend = &parts[k];
         assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
-        assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+        assert_string_equal(run.message, "backend: rows must be a function, and norm and find_bad, or get instead");
     }
     c.backend = &whole; /* whose memory these cannot see */
     assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
