@@ -827,7 +827,7 @@ typedef struct dk_eval {
     int shared; /* 1: the input is 0 for all samples: one evaluation per condition does for all, at any time */
 } dk_eval;
 
-/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
+/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; dk_state is that of the evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
 /* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, whose plan is recorded to find out, in
@@ -843,9 +843,10 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
-   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was.
-   A hook, noise source or back end that failed is asked again; until then x holds what is done of the step. A run that
-   has ended in an error (the step size became too small, the result in x is not finite) says so again. */
+   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with dk_state as it
+   was, and all of its output is to be written again. A hook, noise source or back end that failed is asked again; until then x
+   holds what is done of the step. A run that has ended in an error (the step size became too small, the result in x is not
+   finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -854,7 +855,7 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
    dk_next (hook, noise, back end, parallel), where it does nothing but say so. Such callbacks must return, not throw or
    longjmp: the run could neither go on nor be ended, only begun anew, and what it has allocated would be lost. */
 DK_API void dk_end(dk_run *run);
-/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
+/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_state gives. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms do
@@ -892,11 +893,11 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
        pass 0   row   z0 = normal, draw 0     -> tile 0      a row makes one value from terms (coefficient * value), or a draw
                 row   x0 = 80 z0              -> x           a value lies in x, in a buffer, or, within a pass, in a tile
                 row   u0 = 0.0125 x0          -> buffer 1
-       call 0   F0 = network(u0; t)           -> buffer 1    a call ends a pass: here the run waits for the network
+       call 0   F0 = network(u0; t)           -> buffer 2    a call ends a pass: here the run waits for the network
        pass 1   row   D0 = c x0 + d F0        -> tile 0      rows run tile by tile: what is in a tile never reaches memory
-                row   x1 = a x0 + b D0        -> x           a row may write over a term of its own
-                row   u1 = e x1               -> buffer 1    a buffer is used again once its value is dead
-       call 1   F1 = network(u1; t)           -> buffer 1
+                row   x1 = a x0 + b D0        -> buffer 1    x0 stays until all of F0 is known to be finite
+                row   u1 = e x1               -> buffer 2    a buffer is used again once its value is dead
+       call 1   F1 = network(u1; t)           -> x
        pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
 
    Norms and hooks end a pass, too, for they need all elements of a value. */
@@ -951,6 +952,8 @@ typedef struct dk_pass {
     int index;    /* of the call, also before a hook, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
+    int repeats;  /* 1: of what the call before has been given, and of what this pass reads, it writes over nothing but that
+                     call's outputs, and an input that is a multiple of x: with new outputs it may be run again */
 } dk_pass;
 
 /* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
@@ -1075,6 +1078,8 @@ typedef struct dkp_run {
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
     double lowest, highest; /* noise level of the run, but for 0 */
+    int looking; /* the pass at work looks for NaN in the outputs of the call before, tile by tile, */
+    size_t bad;  /* and has found this element first */
     dkp_pace pace;  /* of a sampler with step-size control, */
     const struct dkp_controller *controller; /* and what takes it further; NULL: there is none */
     dk_plan plan;  /* of dk_begin */
@@ -1478,7 +1483,10 @@ typedef struct dkp_controller {
 static const dkp_controller *dkp_controller_of(dk_run *run);
 
 /* and the memory of a run. */
-enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
+enum {
+    DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
+    DKP_TERMS = 8    /* of a sum at a time */
+};
 typedef struct dkp_sizes {
     size_t buffers, halves, noise, scalars, sums, streams, tiles, all;
 } dkp_sizes;
@@ -1490,6 +1498,8 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
+static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
@@ -3010,7 +3020,7 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0, 0};
     *last = pass;
 }
 
@@ -4740,6 +4750,102 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
 
+/* The row that makes value u a multiple of another, among those before `end`; NULL if there is none. */
+static const dk_row *dkp_row_of_multiple(const dk_plan *p, int u, int of, int end) {
+    while (end > 0 && p->row[end - 1].dst > u) end--;
+    if (!end || p->row[end - 1].dst != u) return NULL;
+    const dk_row *row = &p->row[end - 1];
+    const dk_term *t = &p->term[row->first];
+    return row->count == 1 && row->mask < 0 && t->value == of && !t->scalar ? row : NULL;
+}
+
+enum { DKP_SLOTS = 32 }; /* of each kind: plans that have more keep theirs */
+
+/* Buffers that get other numbers. */
+typedef struct dkp_renumbering {
+    dk_plan *p;
+    char *now;                            /* of each value, its new slot */
+    int number[DKP_SLOTS], in[DKP_SLOTS]; /* of slot k: its new number, and the value that lies in it; -1: none */
+    char needed[DK_VALUE_HALF + 1][DKP_SLOTS]; /* a new slot of each kind: whether the pass must leave it as it is */
+} dkp_renumbering;
+
+static void dkp_need(dkp_renumbering *s, int value) {
+    int kind = s->p->value[value].kind;
+    if (kind <= DK_VALUE_HALF) s->needed[kind][(int)s->now[value]] = 1;
+}
+
+static void dkp_lay(dkp_renumbering *s, int value) {
+    int slot = s->p->value[value].slot, kind = s->p->value[value].kind, full = kind == DK_VALUE_BUFFER;
+    if (kind > DK_VALUE_HALF) return;
+    s->now[value] = (char)(full ? s->number[slot] : slot);
+    if (full) s->in[slot] = value;
+}
+
+/* Marks what a pass needs if it is to be run again. 0 where it cannot be. */
+static int dkp_mark_needed(dkp_renumbering *s, const dk_pass *pass) {
+    const dk_plan *p = s->p;
+    memset(s->needed, 0, sizeof s->needed);
+    if (pass == p->pass || !pass->count || pass[-1].boundary != DK_BOUNDARY_CALL) return 0;
+    const dk_call *call = &p->call[pass[-1].index];
+    const dk_row *row = &p->row[pass->first], *last = row + pass->count - 1;
+    for (int j = row->first; j < last->first + last->count; j++) {
+        int v = p->term[j].value, output = v >= call->output && v < call->output + call->branches;
+        if (v < row->dst && !output && v != call->uncond_output) dkp_need(s, v);
+    }
+    dkp_need(s, call->x);
+    for (int u = call->input; u < call->input + call->branches; u++)
+        if (!dkp_row_of_multiple(p, u, call->x, pass->first)) dkp_need(s, u);
+    return 1;
+}
+
+/* Where the buffer that a row writes to is needed, it takes the place of one that nothing lies in any more. The result's goes
+   to x. 1 where all that is needed is left as it is. */
+static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int slots) {
+    const dk_value *dst = &s->p->value[row->dst];
+    int kind = dst->kind;
+    for (int k = 0; k < slots && kind == DK_VALUE_BUFFER; k++) {
+        int *number = &s->number[dst->slot], old = *number, there = s->in[k], read = 0;
+        if (row->dst == result ? s->number[k] : !s->needed[kind][old] || s->needed[kind][s->number[k]]) continue;
+        for (int j = row->first; j < row->first + row->count; j++) read |= s->p->term[j].value == there;
+        if (there >= 0 && (s->p->value[there].life.dies > dst->life.born || (read && row->count > DKP_TERMS))) continue;
+        *number = s->number[k], s->number[k] = old;
+    }
+    dkp_lay(s, row->dst);
+    return kind > DK_VALUE_HALF || !s->needed[kind][(int)s->now[row->dst]];
+}
+
+/* 1 if the result then lies in x. */
+static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
+    dk_plan *p = s->p;
+    for (int k = 0; k < DKP_SLOTS; k++) s->number[k] = k, s->in[k] = -1;
+    if (p->value[0].life.dies > 0) s->in[0] = 0;
+    s->now[0] = 0;
+    for (dk_pass *pass = p->pass; pass < p->pass + p->passes; pass++) {
+        pass->repeats = dkp_mark_needed(s, pass);
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
+        if (pass->boundary != DK_BOUNDARY_CALL) continue;
+        const dk_call *call = &p->call[pass->index];
+        for (int k = 0; k < call->branches; k++) dkp_lay(s, call->output + k);
+        if (call->uncond_output >= 0) dkp_lay(s, call->uncond_output);
+    }
+    return s->now[result] == 0;
+}
+
+/* Gives buffers other numbers, so that as many passes as possible may be run again. What shares a buffer still does, for the
+   order of terms depends on it. scratch holds a byte for every value. */
+static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
+    dkp_renumbering s;
+    int slots = p->buffers + 1;
+    if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
+    s.p = p, s.now = scratch;
+    for (int i = 0; i < p->calls; i++)
+        if (p->call[i].branches > 1) slots = 0; /* outputs follow one another */
+    if (!dkp_renumber_all(&s, result, slots)) dkp_renumber_all(&s, result, 0);
+    for (int i = 0; i < p->values; i++)
+        if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
+}
+
 DKP_SMALL
 
 static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
@@ -4875,8 +4981,9 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
-        end->count++;
+        end->count++, result = plan->values - 1;
     }
+    dkp_renumber_buffers(plan, result, base + size);
     return DK_OK;
 }
 
@@ -5268,6 +5375,14 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     return run->status = status;
 }
 
+/* The values that the network makes in a call; how many. */
+static int dkp_outputs(const dk_call *call, int value[DK_BRANCHES + 1]) {
+    int count = 0;
+    for (; count < call->branches; count++) value[count] = call->output + count;
+    if (call->uncond_output >= 0) value[count++] = call->uncond_output;
+    return count;
+}
+
 static const dk_call *dkp_open_call(const dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     return &p->call[p->pass[run->own.pass - 1].index];
@@ -5307,19 +5422,22 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
                                                   : "the network's input is beyond 3.39e38, the largest number of bf16,");
 }
 
-static dk_status dkp_check_output(dk_run *run, int value) {
-    const dk_plan *p = dkp_plan_of(run);
-    const dk_backend *b = dkp_backend(run);
-    int slot = p->value[value].slot;
-    size_t bad = run->size, bytes = dkp_number_bytes(p->number);
-    if (b->find_bad(b->user, run, slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    if (bad >= run->size) return DK_OK;
+static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
     int unwritten = x && !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
     return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
+}
+
+static dk_status dkp_check_output(dk_run *run, int value) {
+    const dk_backend *b = dkp_backend(run);
+    int slot = dkp_plan_of(run)->value[value].slot;
+    size_t bad = run->size;
+    if (b->find_bad(b->user, run, slot, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
+    return bad < run->size ? dkp_fail_output(run, slot, bad) : DK_OK;
 }
 
 DKP_FAST
@@ -5452,14 +5570,36 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
 }
 
 static dk_status dkp_check_outputs(dk_run *run) {
-    const dk_call *call = dkp_open_call(run);
+    int outputs[DK_BRANCHES + 1], count = dkp_outputs(dkp_open_call(run), outputs);
     dk_status status = DK_OK;
-    for (int k = 0; k < call->branches && status == DK_OK; k++) status = dkp_check_output(run, call->output + k);
-    if (status == DK_OK && call->uncond_output >= 0) status = dkp_check_output(run, call->uncond_output);
+    for (int k = 0; k < count && status == DK_OK; k++) status = dkp_check_output(run, outputs[k]);
     return status;
 }
 
+/* After a pass that has found a bad output on its way: of what it has written over, inputs are made again. */
+static void dkp_take_back(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_call *call = dkp_open_call(run);
+    int outputs[DK_BRANCHES + 1], slot = -1, count = dkp_outputs(call, outputs);
+    run->own.looking = 0;
+    for (int u = call->input; u < call->input + call->branches; u++) {
+        const dk_row *row = dkp_row_of_multiple(p, u, call->x, p->pass[run->own.pass].first);
+        dk_pass input = {row ? (int)(row - p->row) : 0, 1, DK_BOUNDARY_END, 0, 0, 0, 0};
+        if (row) dkp_rows(NULL, run, &input);
+    }
+    for (int k = 0; k < count && slot < 0; k++)
+        if (dkp_bad_output(run, outputs[k], run->own.bad, run->own.bad + 1) == run->own.bad) slot = p->value[outputs[k]].slot;
+    dkp_fail_output(run, slot, run->own.bad);
+    for (int k = 0; k < count; k++) dkp_mark_output(run, dkp_for_network_at(run, p->value[outputs[k]].slot));
+}
+
 DKP_FAST
+
+/* Whether a pass can look for NaN in the outputs of the call before while it runs. A noise source is not asked twice. */
+static int dkp_looks_on_its_way(const dk_run *run, const dk_pass *pass) {
+    return pass->repeats && !run->config.backend && run->size > DKP_TILE &&
+           !(pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)));
+}
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
     dkp_run *own = &run->own;
@@ -5474,7 +5614,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         own->again = 0;
         return dkp_hand_out(run, eval, 0);
     }
-    if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
+    own->looking = own->waiting && !run->config.unchecked;
+    if (own->looking && !dkp_looks_on_its_way(run, &p->pass[own->pass])) {
+        own->looking = 0;
+        if (dkp_check_outputs(run) != DK_OK) return 0;
+    }
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
         const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
@@ -5485,9 +5629,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
-                dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                if (own->looking) dkp_take_back(run);
+                else dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
                 return 0;
             }
+            own->looking = 0;
             own->pass++;
         }
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
@@ -5541,6 +5687,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status == DK_OK) status = dk_continue(&run, denoise, user);
+    const dk_real *state = dk_state(&run);
+    if (status != DK_OK && state && state != x) memcpy(x, state, run.size * sizeof *x);
     if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
@@ -8321,7 +8469,6 @@ DKP_FAST
 
 enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
-    DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
@@ -8662,6 +8809,12 @@ static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at,
     }
 }
 
+/* The first element of [at, end) of an output that is NaN or infinite; end if there is none. */
+static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end) {
+    dkp_first_bad(dkp_for_network_at(run, dkp_plan_of(run)->value[value].slot), dkp_plan_of(run)->number, &at, end);
+    return at;
+}
+
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
    other tiles, too, unless there were too many to be kept. */
 typedef struct dkp_window {
@@ -8833,6 +8986,16 @@ static void dkp_share(dkp_work *w) {
     }
 }
 
+/* Each part says which element it has found. The first of them, or the run's size. */
+static size_t dkp_share_search(dkp_work *w) {
+    double *found = w->run->own.sums, first = (double)w->run->size;
+    for (int i = 0; i < w->run->config.threads; i++) found[i] = 0; /* a part that nobody looks at is bad */
+    dkp_share(w);
+    for (int i = 0; i < w->parts; i++)
+        if (found[i] < first) first = found[i];
+    return (size_t)first;
+}
+
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
 /* With the local tiles of a part. */
@@ -8855,6 +9018,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
+    int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_outputs(dkp_open_call(run), outputs) : 0;
     dkp_window w;
     dkp_open_window(&w, run, (size_t)part);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
@@ -8864,6 +9028,11 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
             at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
         if (rest < w.n) w.n = rest;
+        for (int k = 0; k < looking; k++) {
+            size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
+            run->own.sums[part] = (double)bad;
+            if (bad < at + w.n) return;
+        }
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
@@ -8873,6 +9042,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve && fetch) dkp_look_ahead(&w);
         dkp_run_window(&w);
     }
+    if (looking) run->own.sums[part] = (double)run->size;
 }
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
@@ -8903,9 +9073,10 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     } else if (pass->count) {
         dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
                          NULL, DK_NUMBER_REAL};
-        dkp_share(&work);
+        if (!run->own.looking) dkp_share(&work);
+        else run->own.bad = dkp_share_search(&work);
     }
-    return 0;
+    return run->own.looking && run->own.bad < run->size;
 }
 
 /* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
@@ -9073,12 +9244,7 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
         return bad;
     }
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
-    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
-    dkp_share(&work);
-    bad = run->size;
-    for (int i = 0; i < work.parts; i++)
-        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
-    return bad;
+    return dkp_share_search(&work);
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
