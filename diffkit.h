@@ -10833,7 +10833,7 @@ static const char dkp_of_diffusers[] =
     DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
     DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
     DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
-    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "KarrasVeScheduler")
     DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
     DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
     DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
@@ -11261,7 +11261,7 @@ DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t 
         }
         dkp_text t = {setting, sizeof setting, 0};
         dkp_put(&t, dkp_parameters[i][1]);
-        if (i < DKP_COUNT(dkp_parameters) - 1) dkp_put_span(&t, value);
+        if (i < DKP_COUNT(dkp_parameters) - 1) dkp_put_char(&t, '"'), dkp_put_span(&t, value), dkp_put_char(&t, '"');
         else dkp_put(&t, dkp_same_name(value, "cpu", 0) ? "cpu" : "cuda");
         if (dk_config_set(&set, setting) != DK_OK) {
             memcpy(c->message, set.message, sizeof c->message);
@@ -11347,7 +11347,10 @@ DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t 
     X(beta_min, 'r', "") \
     X(beta_max, 'r', "") \
     X(scaler, 'r', "") \
-    X(s, 'r', "")
+    X(s, 'r', "") \
+    X(s_churn, 'r', "") \
+    X(s_min, 'r', "") \
+    X(s_max, 'r', "")
 enum {
 #define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
@@ -11815,6 +11818,19 @@ static dk_status dkp_say_ve(dkp_job *j) {
     return DK_OK;
 }
 
+/* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */
+static dk_status dkp_say_karras_ve(dkp_job *j) {
+    dk_config *c = j->c;
+    double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    c->schedule = dk_edm(low * low, high * high), c->start_scale = high;
+    c->prediction = DK_PREDICT_EPS, c->negated = 1, c->condition = DK_UNIT_SIGMA;
+    c->grid.spacing = DK_SPACING_EXPONENTIAL, c->grid.final = DK_FINAL_ZERO;
+    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0), c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    c->sampler.churn_range[0] = DKP_SAYS(s_min), c->sampler.churn_range[1] = DKP_SAYS(s_max);
+    return DK_OK;
+}
+
 static dk_status dkp_say_vp_sde(dkp_job *j) {
     double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
     if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
@@ -12071,6 +12087,7 @@ static const dkp_class dkp_classes[] = {
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"KarrasVeScheduler", 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
     {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
@@ -12540,6 +12557,7 @@ static const dk_model_info dkp_models[] = {
     {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
     {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"f5_tts", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, NULL, "F5-TTS, speech; Chen et al. 2024"}, /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
     {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
     {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
     {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */
