@@ -1403,9 +1403,11 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
+static void dkp_put_exact(dkp_text *t, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
+static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
@@ -2833,7 +2835,7 @@ static dk_recorder *dkp_recorder_in(dkp_recording *own) {
 }
 
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
+    if (r->status == DK_OK) r->status = dkp_fail_word(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
@@ -5397,8 +5399,10 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     return run->status;
 }
 
-/* Stands where the network is to write, in as many bytes as a number has: a NaN of each kind that no computation makes. */
-static const uint16_t dkp_unwritten[4] = {0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB};
+/* Stands where the network is to write: a NaN of each kind of number that no computation makes. */
+#define DKP_EIGHT 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB
+static const uint16_t dkp_unwritten[32] = {DKP_EIGHT, DKP_EIGHT, DKP_EIGHT, DKP_EIGHT};
+#undef DKP_EIGHT
 
 static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
@@ -5445,12 +5449,18 @@ DKP_FAST
 /* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
    it. So the check of outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    size_t dim = run->dim, chunk = run->size <= DKP_TILE ? 1 : dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
-    for (size_t at = 0; at < run->size; at += dim)
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number), all = run->size * bytes, done = 0;
+    char *to = (char *)output;
+    if (run->size <= DKP_TILE) {
+        for (; done + sizeof dkp_unwritten <= all; done += sizeof dkp_unwritten)
+            memcpy(to + done, dkp_unwritten, sizeof dkp_unwritten);
+        if (done < all) memcpy(to + done, dkp_unwritten, all - done);
+        return;
+    }
+    for (; done < all; done += dim * bytes)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            if (half) memcpy((uint16_t *)output + at + left - 1, dkp_unwritten, sizeof(uint16_t));
-            else memcpy((dk_real *)output + at + left - 1, dkp_unwritten, sizeof(dk_real));
+            memcpy(to + done + (left - 1) * bytes, dkp_unwritten, bytes);
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -6037,9 +6047,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
-/* A field's value; an enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v);
-
 /* %s is a text, %d an int, %zu a size, %g a number to six digits. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
     for (; *format; format++)
@@ -6080,17 +6087,12 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
     return dkp_fail_saying(message, status, "%s", text);
 }
 
-static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
-    dkp_say(t, "%s = ", field);
-    dkp_put_field(t, field, value);
-    dkp_put(t, ": must be ");
-}
-
-/* "field = value: must be allowed" */
+/* "field = value: must be allowed", of a number */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_refusal(&t, field, value);
-    dkp_put(&t, allowed);
+    dkp_say(&t, "%s = ", field);
+    dkp_put_exact(&t, value);
+    dkp_say(&t, ": must be %s", allowed);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
@@ -6770,8 +6772,9 @@ typedef struct dkp_field {
     uint64_t facts; /* kinds b and q: bits */
     int at;         /* in dk_config */
     char kind;
-    int of, part, next; /* the part's bit; the part, and the row in it that comes next, */
-    const char *texts;  /* with its texts */
+    int of, next; /* the part's bit; the row in it that comes next, */
+    const char *texts; /* with its texts; */
+    const struct dkp_fields *list, *part; /* the parts that are looked through, and this one */
 } dkp_field;
 
 DKP_SMALL
@@ -7026,22 +7029,29 @@ DKP_ROWS(SAMPLER)
 /* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
 #define DKP_PART(part, rows, letters, bytes) \
     {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
-static const struct {
+#define DKP_DATA_PARTS \
+    DKP_PART(DATA, DATA, 0, 0), \
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */ \
+    DKP_PART(NOISE, NOISE, 0, 0)
+typedef struct dkp_fields {
     int of, count, letters, bytes;
     const dkp_field_row *rows;
     const char *texts;
-} dkp_parts[] = {
+} dkp_fields;
+/* What a run needs beyond a plan, apart: a program that runs plans has no other fields' names. */
+static const dkp_fields dkp_data_parts[] = {DKP_DATA_PARTS, {0, 0, 0, 0, NULL, NULL}};
+static const dkp_fields dkp_parts[] = {
     DKP_PART(NAMES, NAMES, 0, 0),
-    DKP_PART(DATA, DATA, 0, 0),
-    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
-    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_DATA_PARTS,
     DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
     DKP_PART(NETWORK, SCHEDULE, 0, 0),
     DKP_PART(PLAN, PLAN, 0, 0),
     DKP_PART(GUIDANCE, GUIDANCE, 0, 0),
     DKP_PART(GRID, GRID, 0, 0),
-    DKP_PART(SAMPLER, SAMPLER, 0, 0)};
+    DKP_PART(SAMPLER, SAMPLER, 0, 0),
+    {0, 0, 0, 0, NULL, NULL}};
 #undef DKP_PART
+#undef DKP_DATA_PARTS
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
@@ -7060,22 +7070,25 @@ static const struct {
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
 
-static dkp_field dkp_no_field(void) {
+static dkp_field dkp_no_field_of(const dkp_fields *list) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.list = f.part = list;
     return f;
 }
 
+static dkp_field dkp_no_field(void) { return dkp_no_field_of(dkp_parts); }
+
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    for (; f->part < DKP_COUNT(dkp_parts); f->part++, f->next = 0) {
-        if (!(dkp_parts[f->part].of & parts) || f->next == dkp_parts[f->part].count) continue;
-        const dkp_field_row *row = &dkp_parts[f->part].rows[f->next];
-        if (f->next++ == 0) f->texts = dkp_parts[f->part].texts;
-        f->name = f->texts + dkp_parts[f->part].letters, f->allowed = f->texts + row->name;
+    for (const dkp_fields *p = f->part; p->of; p = ++f->part, f->next = 0) {
+        if (!(p->of & parts) || f->next == p->count) continue;
+        const dkp_field_row *row = &p->rows[f->next];
+        if (f->next++ == 0) f->texts = p->texts;
+        f->name = f->texts + p->letters, f->allowed = f->texts + row->name;
         f->texts = f->allowed + row->allowed;
-        f->facts = row->facts, f->at = row->at - dkp_parts[f->part].bytes, f->kind = row->kind;
-        f->of = dkp_parts[f->part].of;
+        f->facts = row->facts, f->at = row->at - p->bytes, f->kind = row->kind;
+        f->of = p->of;
         return 1;
     }
     return 0;
@@ -7119,9 +7132,9 @@ static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' &
 static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
 
 /* Whether the spacing or family has the number at this place. */
-static int dkp_has_number(uint64_t facts, int at) {
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_holds(&f, facts)) return 1;
+static int dkp_has_number(uint64_t facts, const dkp_field *number) {
+    for (dkp_field f = dkp_no_field_of(number->list); dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -7129,8 +7142,8 @@ static int dkp_has_number(uint64_t facts, int at) {
 static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of == DKP_OF_SAMPLER ? 8 : 0); }
 
 /* A field's row: of several the first one whose facts hold, or else the last. */
-static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
-    dkp_field f = dkp_no_field();
+static int dkp_find_field_of(const dkp_fields *list, const dk_config *c, const char *name, dkp_field *found) {
+    dkp_field f = dkp_no_field_of(list);
     found->name = NULL;
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
@@ -7138,6 +7151,10 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
         if (dkp_holds(&f, dkp_facts(c, f.of))) break;
     }
     return found->name != NULL;
+}
+
+static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
+    return dkp_find_field_of(dkp_parts, c, name, found);
 }
 
 /* A flag for a bit; of other kinds the number. */
@@ -7179,7 +7196,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     if ((**at >= '0' && **at <= '9') || **at == '-') return dkp_read_real(at, limit);
     memcpy(name, f->name, part), memcpy(name + part, *at, n), name[part + n] = 0;
     *at += n;
-    if (!c || (!dkp_find_field(c, name, &other) && !dkp_find_field(c, name + part, &other))) return 0;
+    if (!c || (!dkp_find_field_of(f->list, c, name, &other) && !dkp_find_field_of(f->list, c, name + part, &other))) return 0;
     *limit = dkp_field_value(c, &other);
     return above || *limit > 0;
 }
@@ -7230,30 +7247,42 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
     return 1;
 }
 
+/* "field = value: must be allowed"; the value of an enumerator by its word */
+static dk_status dkp_fail_word_of(const dkp_fields *list, char *message, const char *field, double v, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *word = "";
+    size_t n = 0;
+    for (dkp_field f = dkp_no_field_of(list); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.kind == 'c' && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
+    if (!n) return dkp_fail(message, field, v, allowed);
+    dkp_say(&t, "%s = ", field);
+    for (; n > 0; n--) dkp_put_char(&t, *word++);
+    dkp_say(&t, ": must be %s", allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+}
+
+static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
+    return dkp_fail_word_of(dkp_parts, message, field, v, allowed);
+}
+
 /* Checks the rows of these parts. */
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+static dk_status dkp_check_fields_of(const dkp_fields *list, const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
+    for (dkp_field f = dkp_no_field_of(list); dkp_next_field(&f, of);) {
         double v = dkp_field_value(c, &f);
         if (f.kind == '1') continue;
-        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
-        return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)                       ? f.allowed
-                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
-                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
-                                                                   : "0: the schedule's family has no such number");
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
+        return dkp_fail_word_of(list, message, f.name, v,
+                                dkp_holds(&f, facts)                  ? f.allowed
+                                : f.of == DKP_OF_GRID                 ? "0: the spacing has no such number"
+                                : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                      : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
 
-/* An enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v) {
-    size_t n = 0;
-    const char *word = "";
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_exact(t, v);
-    for (; n > 0; n--) dkp_put_char(t, *word++);
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    return dkp_check_fields_of(dkp_parts, c, of, message);
 }
 
 /* What is wrong where a condition holds; no field: `allowed` is all that is said. */
@@ -7267,7 +7296,7 @@ typedef struct dkp_wrong {
 static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
     for (; n > 0; n--, w++)
         if (w->wrong)
-            return w->field ? dkp_fail(message, w->field, w->value, w->allowed)
+            return w->field ? dkp_fail_word(message, w->field, w->value, w->allowed)
                             : dkp_fail_text(message, DK_ERROR_CONFIG, w->allowed);
     return DK_OK;
 }
@@ -7298,7 +7327,7 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
-        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
+        return dkp_fail_word(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -7339,16 +7368,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    char allowed[DK_MESSAGE_SIZE];
+    dkp_text t = {allowed, sizeof allowed, 0};
     if (r->status != DK_OK) return;
-    dkp_put_refusal(&t, field, v);
     dkp_put(&t, "0: this method uses ");
     for (const char *f = fields; *f; f++) {
         if (*f == ' ') dkp_put(&t, ",");
         dkp_put_char(&t, *f);
     }
     dkp_put(&t, *fields ? ", churn" : "churn");
-    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
+    r->status = dkp_fail_word(r->config->message, field, v, allowed);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -7659,7 +7688,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+    if (dkp_check_fields_of(dkp_data_parts, c, DKP_OF_DATA, message) != DK_OK ||
+        dkp_check_fields_of(dkp_data_parts, c, DKP_OF_NOISE, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
@@ -8870,23 +8900,22 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-DKP_INLINE void *dkp_place(const dkp_window *w, const dk_value *v) {
-    const dk_run *run = w->run;
+DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
     if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_LOCAL) return tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
-    return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
+    return dkp_with(op, c, dkp_place(w->run, w->tiles, v), v->kind != DK_VALUE_LOCAL);
 }
 
-DKP_INLINE dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+DKP_INLINE dk_real dkp_factor(const dk_run *run, size_t sample, const dk_term *t) {
     double factor = t->c;
     if (!t->scalar) return (dk_real)factor;
     for (int power = 0; power < t->power; power++)
-        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+        factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + sample];
     return (dk_real)factor;
 }
 
@@ -8904,8 +8933,8 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
         dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            if (done == half) dkp_with(op, dkp_factor(w, &t[done]), w->wide, 0);
-            else dkp_with_value(w, op, dkp_factor(w, &t[done]), &value[t[done].value]);
+            if (done == half) dkp_with(op, dkp_factor(w->run, w->sample, &t[done]), w->wide, 0);
+            else dkp_with_value(w, op, dkp_factor(w->run, w->sample, &t[done]), &value[t[done].value]);
         }
     } while (done < count);
 }
@@ -8915,7 +8944,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_term *t = &w->plan->term[row->first];
     const dk_value *value = w->plan->value, *d = &value[row->dst];
     int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
-    void *dst = dkp_place(w, d), *y = half ? w->sum : dst;
+    void *dst = dkp_place(run, w->tiles, d), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -9047,22 +9076,23 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
 static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+    const dk_plan *plan = dkp_plan_of(run);
+    const dk_value *value = plan->value;
     dkp_window w;
-    dkp_open_window(&w, run, 0);
-    w.n = w.ahead.element = w.ahead.end = run->size;
-    const dk_value *value = w.plan->value;
-    for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
+    w.run = NULL; /* few rows need it */
+    for (const dk_row *row = &plan->row[pass->first], *end = row + pass->count; row < end; row++) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || w.plan->number) {
+        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
+            if (!w.run) dkp_open_window(&w, run, 0), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
         }
-        const dk_term *t = &w.plan->term[row->first];
+        const dk_term *t = &plan->term[row->first];
         for (int j = 0; j < row->count; j++, t++)
-            c[j] = dkp_factor(&w, t), v[j] = (const dk_real *)dkp_place(&w, &value[t->value]);
-        dkp_combine(row->count, (dk_real *)dkp_place(&w, &value[row->dst]), c, v, w.n);
+            c[j] = dkp_factor(run, 0, t), v[j] = (const dk_real *)dkp_place(run, run->own.tiles, &value[t->value]);
+        dkp_combine(row->count, (dk_real *)dkp_place(run, run->own.tiles, &value[row->dst]), c, v, run->size);
     }
 }
 
