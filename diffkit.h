@@ -354,6 +354,7 @@ typedef enum dk_number {
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
     X(QUADRATIC, "quadratic", "", DEFAULT, 0, 0, 0, "sqrt(t) linear; Song et al. 2020") \
+    X(SWAY, "sway", "", DEFAULT, -1, 0, 0, "t falls as v + a (cos(pi v/2) - 1 + v), v linear, a = sway; at -1 cosine; F5-TTS, Chen et al. 2024, CosyVoice") \
     X(LEADING, "leading", "T", DEFAULT, 0, 0, 0, "timesteps 0, r, 2r ... + n, r = T/steps whole, n = offset; Ho et al. 2020") \
     X(TRAILING, "trailing", "T", DEFAULT, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023") \
     X(LINSPACE, "linspace", "T", DEFAULT, 0, 0, 0, "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021") \
@@ -2499,6 +2500,9 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     case DK_SPACING_QUADRATIC:
         from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
         return dkp_at_t(s, root * root);
+    case DK_SPACING_SWAY:
+        root = f + g->a * (dkp_cos(0.5 * dkp_pi * f) - 1 + f);
+        return dkp_at_t(s, i == n - 1 ? g->clean.t : g->noisy.t + root * (g->clean.t - g->noisy.t));
     case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
     case DK_SPACING_SGM_UNIFORM:
         from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
@@ -7102,6 +7106,7 @@ enum {
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
     X('r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
     X('r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
+    X('r', "grid.sway", grid.a, DKP_SPACED(SWAY), "-1 .. 1.75 (0: -1)") \
     X('r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
     X('i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X('r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
@@ -9955,7 +9960,7 @@ extern "C" {
 /* ------------------------------------------------------------------- >>decl-peers  Declarations */
 
 /* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers", "res4lyf" or "sd.cpp". */
+   "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", or "forge" for what it has beyond "a1111". */
 typedef struct dk_alias {
     const char *peer, *name;
     const char *sampler, *grid; /* names here; NULL: says nothing about it */
@@ -9969,6 +9974,13 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
    name, too, that says nothing about the other part. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+/* Sets what the generation parameters of a picture say, as AUTOMATIC1111, Forge and SD.Next write them ("Steps: 28, Sampler:
+   DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: 1, ...", with or without the prompts before), or the inputs of
+   ComfyUI's KSampler ({"seed": 1, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}):
+   sampler, grid, steps, guidance.scale, seed, source of noise, strength, eta, churn. The schedule is the model's and stays.
+   A name that is not known, or a number that cannot be, is refused. Keys that say nothing of these are listed in *ignored,
+   with ", " between, unless NULL; a last ... for the rest. */
+DK_API dk_status dk_config_from_infotext(struct dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
    RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
@@ -11143,7 +11155,7 @@ static const char dkp_of_diffusers[] =
     DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
     DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
     DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
-    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "KarrasVeScheduler")
     DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
     DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
     DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
@@ -11156,6 +11168,9 @@ static const char dkp_of_diffusers[] =
     DKP_GRID("beta_sigma", "use_beta_sigmas")
     DKP_GRID("lambda", "use_lu_lambdas");
 static const char dkp_of_res4lyf[] =
+    DKP_SAMPLER("=", "res_2s\0res_3s\0dpmpp_2m\0dpmpp_2s\0ddim\0euler")
+    DKP_GRID("=", "bong_tangent")
+    DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "beta57")
     DKP_SAMPLER("exp_heun_2_x0", "res_2s_rkmk2e\0res_2s_stable\0etdrk2_2s")
     DKP_SAMPLER("dpmpp_3s", "res_3s_alt")
     DKP_SAMPLER("etd3rk", "res_3s_cox_matthews")
@@ -11202,6 +11217,46 @@ static const char dkp_of_res4lyf[] =
     DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
     DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
     DKP_ENDS_EULER("tsitouras", "tsi_7s");
+static const char dkp_of_invokeai[] =
+    DKP_SAMPLER("=", "ddim\0ddpm\0euler\0dpmpp_2m\0dpmpp_2m_sde\0dpmpp_sde\0lcm")
+    DKP_BOTH("=", "-", "order=2", "", "deis")
+    DKP_BOTH("=", "-", "plain_last=1", "", "lms\0pndm")
+    DKP_ENDS_EULER("=", "heun")
+    DKP_SAMPLER("euler_ancestral", "euler_a")
+    DKP_SAMPLER("dpm2", "kdpm_2")
+    DKP_SAMPLER("dpm2_ancestral", "kdpm_2_a")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "dpmpp_2s")
+    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "dpmpp_3m")
+    DKP_BOTH("=", "-", "order=2 corrector=3 rule=bh2", "", "unipc")
+    DKP_BOTH("=", "lcm", "", "", "tcd")
+    DKP_GRID("karras", "k");
+static const char dkp_of_sdnext[] =
+    DKP_SAMPLER("euler", "Euler\0Euler FlowMatch\0Euler EDM")
+    DKP_SAMPLER("euler_ancestral", "Euler a")
+    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0DPM++ 2M EDM")
+    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "DPM++ 3M")
+    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0DPM++ Cosine")
+    DKP_SAMPLER("dpmpp_sde", "DPM SDE")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "DPM++ 1S")
+    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPC")
+    DKP_BOTH("deis", "-", "order=2", "", "DEIS")
+    DKP_ENDS_EULER("heun", "Heun\0Heun FlowMatch")
+    DKP_SAMPLER("dpm2", "KDPM2")
+    DKP_SAMPLER("dpm2_ancestral", "KDPM2 a")
+    DKP_SAMPLER("ddim", "DDIM\0DDIM Parallel\0CogX DDIM")
+    DKP_SAMPLER("ddpm", "DDPM\0DDPM Parallel")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSD")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDM")
+    DKP_SAMPLER("lcm", "LCM\0LCM FlowMatch\0Flash FlowMatch")
+    DKP_BOTH("tcd", "lcm", "", "", "TCD");
+static const char dkp_of_forge[] =
+    DKP_SAMPLER("heunpp2", "HeunPP2")
+    DKP_SAMPLER("ipndm", "IPNDM")
+    DKP_SAMPLER("ipndm_v", "IPNDM_V")
+    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "DEIS")
+    DKP_SAMPLER("ddpm", "DDPM")
+    DKP_GRID("sd_turbo", "Turbo")
+    DKP_GRID("gits", "Align Your Steps GITS");
 static const char dkp_of_sd_cpp[] =
     DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
@@ -11224,7 +11279,7 @@ static const char dkp_of_sd_cpp[] =
 #undef DKP_GRID
 static const struct {
     const char *name, *rows;
-} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
+} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}, {"invokeai", dkp_of_invokeai}, {"sdnext", dkp_of_sdnext}, {"forge", dkp_of_forge}};
 /* clang-format on */
 
 /* The next name of a program's rows; a->name is NULL at first. 0 past the end. */
@@ -11324,6 +11379,8 @@ static dkp_span dkp_split_name(const char *name, dkp_span *peer) {
     if (!colon) return all;
     peer->p = name, peer->n = (size_t)(colon - name);
     all.p = colon + 1, all.n -= peer->n + 1;
+    const char *folder = strrchr(all.p, '/'); /* RES4LYF lists its samplers in some */
+    if (folder && dkp_same_name(*peer, "res4lyf", 1)) all.n -= (size_t)(folder + 1 - all.p), all.p = folder + 1;
     if (!peer->n) all.n = 0;
     return all;
 }
@@ -11401,6 +11458,145 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     return DK_OK;
 }
 
+/* ---- the parameters that pictures keep */
+
+/* Keys, and the settings that they are. */
+static const char *const dkp_parameters[][2] = {
+    {"steps", "steps="},
+    {"cfg scale", "guidance.scale="},
+    {"cfg", "guidance.scale="},
+    {"seed", "seed="},
+    {"noise seed", "seed="},
+    {"denoising strength", "grid.partial=more grid.strength="}, /* 1 and "Hires upscale" are seen to below */
+    {"denoise", "grid.partial=stretch grid.strength="},
+    {"schedule rho", "grid.rho="},
+    {"schedule max sigma", "grid.sigma_max="},
+    {"schedule min sigma", "grid.sigma_min="},
+    {"eta", "eta="},
+    {"eta ddim", "eta="},
+    {"sigma churn", "churn="},
+    {"sigma tmin", "churn_min="},
+    {"sigma tmax", "churn_max="},
+    {"sigma noise", "s_noise="},
+    {"ngms", "guidance.noise_min="},
+    {"skip early cfg", "guidance.start="},
+    {"rng", "noise=torch_"},
+};
+/* What "Automatic" stands for in AUTOMATIC1111, by sampler; linspace for others. */
+static const char *const dkp_automatic[][2] = {
+    {" karras", " dpmpp_2m dpmpp_sde dpmpp_2s_ancestral dpm2 dpm2_ancestral "},
+    {" exponential", " dpmpp_2m_sde dpmpp_3m_sde "},
+    {" leading", " ddim euler_cfg_pp plms unipc "},
+};
+
+static dkp_span dkp_stripped(const char *p, const char *end) {
+    while (p < end && strchr(" \t\r\"", *p)) p++;
+    while (p < end && strchr(" \t\r\"", end[-1])) end--;
+    dkp_span s = {p, (size_t)(end - p)};
+    return s;
+}
+
+/* The next "key: value", up to a comma, a brace or the line's end, unless within quotes. */
+static int dkp_next_parameter(const char **at, const char *end, dkp_span *key, dkp_span *value) {
+    const char *p = *at, *colon = NULL;
+    int quoted = 0;
+    if (p >= end) return 0;
+    for (; p < end && *p && (quoted || !strchr(",{}\n", *p)); p++) {
+        if (*p == '"') quoted = !quoted;
+        if (*p == ':' && !quoted && !colon) colon = p;
+    }
+    *key = dkp_stripped(*at, colon ? colon : p), *value = dkp_stripped(colon ? colon + 1 : p, p);
+    *at = p < end ? p + 1 : end;
+    return 1;
+}
+
+/* The value of a key; n = 0 if there is none. */
+static dkp_span dkp_parameter(const char *text, const char *end, const char *name) {
+    dkp_span key, value, none = {NULL, 0};
+    while (dkp_next_parameter(&text, end, &key, &value))
+        if (dkp_same_name(key, name, 0)) return value;
+    return none;
+}
+
+static void dkp_put_span(dkp_text *t, dkp_span s) {
+    for (size_t i = 0; i < s.n; i++) dkp_put_char(t, s.p[i]);
+}
+
+/* A sampler and what follows it, as the program knows them, or as any does. */
+static dk_status dkp_named_pair(dk_config *c, const char *peer, dkp_span sampler, dkp_span grid, const char *automatic) {
+    char name[DK_MESSAGE_SIZE];
+    dkp_text t = {name, sizeof name, 0};
+    dkp_put(&t, peer);
+    dkp_put_span(&t, sampler);
+    if (grid.n) dkp_put_char(&t, ' '), dkp_put_span(&t, grid);
+    dkp_put(&t, automatic);
+    memset(&c->grid, 0, sizeof c->grid);
+    return dk_config_named(c, name) == DK_OK ? DK_OK : dk_config_named(c, name + strlen(peer));
+}
+
+static dk_status dkp_read_names(dk_config *c, const char *text, const char *end) {
+    dkp_span comfy = dkp_parameter(text, end, "sampler_name"), none = {NULL, 0}, grid = dkp_parameter(text, end, "schedule type"),
+             sampler = comfy.n ? comfy : dkp_parameter(text, end, "sampler");
+    const char *automatic = " linspace";
+    char name[DKP_WORD];
+    if (comfy.n) return dkp_named_pair(c, "comfyui:", comfy, dkp_parameter(text, end, "scheduler"), "");
+    if (!sampler.n) return DK_OK;
+    if (grid.n && !dkp_same_name(grid, "automatic", 0)) return dkp_named_pair(c, "a1111:", sampler, grid, "");
+    if (dkp_named_pair(c, "a1111:", sampler, none, "") != DK_OK) return DK_ERROR_CONFIG;
+    if (c->grid.spacing) return DK_OK; /* the sampler's own, or named with it */
+    dkp_text t = {name, sizeof name, 0};
+    dkp_say(&t, " %s ", c->sampler.name);
+    for (int i = 0; i < DKP_COUNT(dkp_automatic); i++)
+        if (strstr(dkp_automatic[i][1], name)) automatic = dkp_automatic[i][0];
+    dk_status status = dkp_named_pair(c, "a1111:", sampler, none, automatic);
+    if (c->grid.spacing == DK_SPACING_LEADING) c->grid.n = 1;
+    return status;
+}
+
+DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]) {
+    char setting[DK_MESSAGE_SIZE], none[DK_MESSAGE_SIZE];
+    dkp_span key, value;
+    int known = 0;
+    if (!c) return DK_ERROR_CONFIG;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be parameters");
+    const char *end = text + length, *at = text;
+    for (const char *p = text; p + 6 < end; p++) /* behind the prompts, whose words are nobody's */
+        if ((p == text || p[-1] == '\n') && strncmp(p, "Steps:", 6) == 0) at = text = p;
+    dk_config set = *c;
+    dkp_text passed = {ignored ? ignored : none, DK_MESSAGE_SIZE, 0};
+    passed.p[0] = 0;
+    if (dkp_read_names(&set, text, end) != DK_OK) {
+        memcpy(c->message, set.message, sizeof c->message);
+        return DK_ERROR_CONFIG;
+    }
+    int second = dkp_parameter(text, end, "hires upscale").n || dkp_parameter(text, end, "hires upscaler").n; /* has the strength */
+    while (dkp_next_parameter(&at, end, &key, &value)) {
+        int i = DKP_COUNT(dkp_parameters) - 1, named = dkp_same_name(key, "sampler", 0) || dkp_same_name(key, "sampler_name", 0) ||
+                                                    dkp_same_name(key, "schedule type", 0) || dkp_same_name(key, "scheduler", 0);
+        while (i >= 0 && !dkp_same_name(key, dkp_parameters[i][0], 0)) i--;
+        known += named || i >= 0;
+        if (named || !value.n) continue;
+        if (i < 0 || (second && strstr(dkp_parameters[i][1], "strength"))) {
+            if (passed.length) dkp_put(&passed, ", ");
+            dkp_put_span(&passed, key);
+            continue;
+        }
+        dkp_text t = {setting, sizeof setting, 0};
+        dkp_put(&t, dkp_parameters[i][1]);
+        if (i < DKP_COUNT(dkp_parameters) - 1) dkp_put_char(&t, '"'), dkp_put_span(&t, value), dkp_put_char(&t, '"');
+        else dkp_put(&t, dkp_same_name(value, "cpu", 0) ? "cpu" : "cuda");
+        if (dk_config_set(&set, setting) != DK_OK) {
+            memcpy(c->message, set.message, sizeof c->message);
+            return DK_ERROR_CONFIG;
+        }
+    }
+    if (!known) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text: must have parameters such as \"Steps: 20, Sampler: Euler a\"");
+    if (passed.length >= DK_MESSAGE_SIZE) memcpy(passed.p + DK_MESSAGE_SIZE - 6, ", ...", 6);
+    *c = set;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
 /* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
@@ -11473,7 +11669,10 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(beta_min, 'r', "") \
     X(beta_max, 'r', "") \
     X(scaler, 'r', "") \
-    X(s, 'r', "")
+    X(s, 'r', "") \
+    X(s_churn, 'r', "") \
+    X(s_min, 'r', "") \
+    X(s_max, 'r', "")
 enum {
 #define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
@@ -11941,6 +12140,19 @@ static dk_status dkp_say_ve(dkp_job *j) {
     return DK_OK;
 }
 
+/* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */
+static dk_status dkp_say_karras_ve(dkp_job *j) {
+    dk_config *c = j->c;
+    double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    c->schedule = dk_edm(low * low, high * high), c->start_scale = high;
+    c->prediction = DK_PREDICT_EPS, c->negated = 1, c->condition = DK_UNIT_SIGMA;
+    c->grid.spacing = DK_SPACING_EXPONENTIAL, c->grid.final = DK_FINAL_ZERO;
+    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0), c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    c->sampler.churn_range[0] = DKP_SAYS(s_min), c->sampler.churn_range[1] = DKP_SAYS(s_max);
+    return DK_OK;
+}
+
 static dk_status dkp_say_vp_sde(dkp_job *j) {
     double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
     if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
@@ -12197,6 +12409,7 @@ static const dkp_class dkp_classes[] = {
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"KarrasVeScheduler", 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
     {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
@@ -12666,6 +12879,7 @@ static const dk_model_info dkp_models[] = {
     {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
     {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"f5_tts", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, NULL, "F5-TTS, speech; Chen et al. 2024"}, /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
     {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
     {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
     {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */

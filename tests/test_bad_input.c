@@ -90,7 +90,7 @@ static const field fields[] = {
     WHOLE("flow", unchecked, "RR..R", "0 or 1"),
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
     WHOLE("flow", grid.spacing, "RR..R", 
-          "default|karras|power|exponential|lambda|uniform|quadratic|leading|trailing|linspace|polyexponential|vp|iddpm|"
+          "default|karras|power|exponential|lambda|uniform|quadratic|sway|leading|trailing|linspace|polyexponential|vp|iddpm|"
           "kl_optimal|laplace|logit_normal|linear_quadratic|bong_tangent|crash|beta_sigma|beta|normal|sgm_uniform|"
           "simple|ddim_uniform|smoothstep|sd_turbo|lcm|custom|resample|levels"),
     WHOLE("flow", sampler.gauge, "RR..R", "default|ve|flow|vp|native|pseudo"),
@@ -140,6 +140,7 @@ static const field fields[] = {
     OWN('r', "edm", "iddpm", c_2, b, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),
     OWN('r', "edm", "laplace", mean, a, "RRR...R", "-100 .. 100"),
     OWN('r', "edm", "laplace", deviation, b, "RRRR..R", "> 0 and <= 100 (0: by spacing)"),
+    OWN('r', "flow", "sway", sway, a, "RRR...R", "-1 .. 1.75 (0: -1)"),
     OWN('r', "flow", "linear_quadratic", threshold, a, "RRRR..R", "> 0 and < 1 (0: 0.025)"),
     OWN('i', "flow", "linear_quadratic", linear_steps, n, "RR..R", ">= 0 and below steps"),
     OWN('r', "flow", "beta", beta_a, a, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
