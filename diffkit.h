@@ -8747,7 +8747,8 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
+    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in, */
+    DKP_STRETCH = 1 << 16, /* and from one stretch to the next where there are so many */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8967,36 +8968,42 @@ DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
     return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
 }
 
-/* Four stretches of n are looked at side by side, since memory gives more at a time where it is read in several places.
-   n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
+/* Four stretches of n that begin so far apart are looked at side by side, since memory gives more at a time where it is read in
+   several places. Both are constants where these two are called. */
+DKP_INLINE int dkp_bad(const dk_real *v, size_t apart, size_t n) {
     uint32_t all = 0;
     for (size_t j = 0; j < n; j++)
-        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + n]) | dkp_carry_real(v[j + 2 * n]) | dkp_carry_real(v[j + 3 * n]);
+        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + apart]) | dkp_carry_real(v[j + 2 * apart]) |
+               dkp_carry_real(v[j + 3 * apart]);
     return (int)(all >> 31);
 }
 
 DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
 
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
+DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t apart, size_t n) {
     uint16_t all = 0;
     for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
+        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + apart], lowest) |
+                         dkp_carry(h[j + 2 * apart], lowest) | dkp_carry(h[j + 3 * apart], lowest));
     return all >> 15;
 }
 
 /* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
 DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 64 * DKP_LOOK <= end && !dkp_bad(v + i, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
+    const size_t apart = DKP_STRETCH, n = 16 * DKP_LOOK, few = DKP_LOOK;
+    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad(v + i + j, apart, n); i += j ? 0 : 4 * apart) j = (j + n) % apart;
+    while (i + 4 * n <= end && !dkp_bad(v + i, n, n)) i += 4 * n;
+    while (i + 4 * few <= end && !dkp_bad(v + i, few, few)) i += 4 * few;
     while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
     return i;
 }
 
 DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 128 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 32 * DKP_LOOK)) i += 128 * DKP_LOOK;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
+    const size_t apart = DKP_STRETCH, n = 32 * DKP_LOOK, few = DKP_LOOK;
+    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad_half(h + i + j, lowest, apart, n); i += j ? 0 : 4 * apart)
+        j = (j + n) % apart;
+    while (i + 4 * n <= end && !dkp_bad_half(h + i, lowest, n, n)) i += 4 * n;
+    while (i + 4 * few <= end && !dkp_bad_half(h + i, lowest, few, few)) i += 4 * few;
     while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
     return i;
 }
