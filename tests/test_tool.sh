@@ -115,10 +115,10 @@ check "it has a sentence for every row of every sampler" explains_all
 check "and of guidance, churn and clipping" explains_parts
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
 
-# ---- shader: 20 steps of adams2 are 21 passes of five shapes, each of which is written once
+# ---- shader: 20 steps of adams2 are 21 passes of six shapes, each of which is written once
 writes_shaders() {
-    mkdir -p "$dir/shader" && succeeds shader --steps 20 --folder "$dir/shader" && [ "$(cat "$dir/out")" = "5 kernels for 21 passes, 6 vectors" ] &&
-        [ "$(ls "$dir/shader")" = "$(printf '%s\n' dispatch.json kernel0.comp kernel1.comp kernel2.comp kernel3.comp kernel4.comp)" ] &&
+    mkdir -p "$dir/shader" && succeeds shader --steps 20 --folder "$dir/shader" && [ "$(cat "$dir/out")" = "6 kernels for 21 passes, 6 vectors" ] &&
+        [ "$(ls "$dir/shader")" = "$(printf '%s\n' dispatch.json kernel0.comp kernel1.comp kernel2.comp kernel3.comp kernel4.comp kernel5.comp)" ] &&
         [ "$(grep -c '^{"kernel": ' "$dir/shader/dispatch.json")" = 21 ] && [ "$(grep -c '^{"network": ' "$dir/shader/dispatch.json")" = 20 ]
 }
 check "shader writes a kernel for each shape of a pass" writes_shaders
