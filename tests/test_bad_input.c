@@ -85,7 +85,7 @@ static const field fields[] = {
     WHOLE("flow", number, "RR..R", "real|fp16|bf16"),
     REAL("flow", clip, "RRRR...", ">= 0"),
     WHOLE("flow", steps, "RRR.R", "1 .. 1000000"),
-    WHOLE("flow", batch, "RR...", "1 .. 715827882 (0: 1)"),
+    WHOLE("flow", batch, "RR...", "1 .. 357913941 (0: 1)"),
     WHOLE("flow", start, "RR..R", "noise|state|data"),
     WHOLE("flow", unchecked, "RR..R", "0 or 1"),
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
@@ -166,6 +166,8 @@ static const field fields[] = {
     WHOLE("flow", step_noise.seed_offset, ".....", ""),
     REAL("flow", guidance.scale, "RRR....", "finite"),
     REAL("flow", guidance.scale2, "RRR....", "finite; needs scale"),
+    NAMED('r', "flow", "guidance.away2", guidance.away[0], "RRR....", "finite; needs scale"),
+    NAMED('r', "flow", "guidance.away5", guidance.away[3], "RRR....", "finite; needs scale"),
     REAL("flow", guidance.noise_min, "R.RR...", ">= 0"),
     REAL("flow", guidance.noise_max, "R.RR...", "> noise_min (0: no limit)"),
     REAL("flow", guidance.start, "RRRR..R", "0 .. 1"),
@@ -177,7 +179,7 @@ static const field fields[] = {
     REAL("flow", guidance.parallel, "RRR....", "finite; needs projected"),
     REAL("flow", guidance.momentum, "RRR....", "finite; needs projected"),
     REAL("flow", guidance.limit, "R.RR...", ">= 0 (0: no limit); needs projected"),
-    WHOLE("flow", guidance.space, "RR..R", "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init"),
+    WHOLE("flow", guidance.space, "RR..R", "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init or guider"),
     WHOLE("flow", guidance.doubled, "RR..R", "0 or 1"),
     REAL("flow", guidance.quantile, "RRRR..R", "0 .. 1 (0: no thresholding)"),
     REAL("flow", guidance.quantile_most, "R.RR...", ">= 0 (0: no limit); needs quantile"),
@@ -554,14 +556,15 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
         assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
         assert_string_equal(c.message,
                             "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, "
-                            "schedule and hook must be 0 for a likelihood");
+                            "schedule, hook and guider must be 0 for a likelihood");
     }
     dk_config c = check_config("vp", "rk4", 3);
     c.clip = 1;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");
     c.clip = 0;
-    const dk_backend elsewhere = {NULL, NULL, NULL, NULL};
+    dk_backend elsewhere;
+    memset(&elsewhere, 0, sizeof elsewhere);
     c.backend = &elsewhere;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "backend: must be NULL for a likelihood");
@@ -1071,16 +1074,17 @@ static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_samp
     (void)user, (void)run, (void)norm, *of_sample = 1;
     return 0;
 }
-static int no_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user, (void)slot, *bad = run->size;
+static int no_bad(void *user, dk_run *run, int value, size_t *bad) {
+    (void)user, (void)value, *bad = run->size;
     return 0;
 }
 
 static void back_ends_must_be_whole(void **state) {
     dk_config c = check_config("vp", "euler", 2);
-    const dk_backend parts[] = {
-        {NULL, NULL, NULL, NULL}, {NULL, no_rows, NULL, no_bad}, {NULL, no_rows, no_norm, NULL}};
-    const dk_backend whole = {NULL, no_rows, no_norm, no_bad};
+    const dk_backend parts[] = {{NULL, NULL, no_norm, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, NULL, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, no_norm, NULL, NULL, NULL, NULL, NULL}};
+    const dk_backend whole = {NULL, no_rows, no_norm, no_bad, NULL, NULL, NULL, NULL};
     dk_real x[2];
     char bytes[8];
     dk_run run;
@@ -1089,7 +1093,7 @@ static void back_ends_must_be_whole(void **state) {
     for (int k = 0; k < COUNT(parts); k++) {
         c.backend = &parts[k];
         assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
-        assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+        assert_string_equal(run.message, "backend: rows must be a function, and norm and find_bad, or get instead");
     }
     c.backend = &whole; /* whose memory these cannot see */
     assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
