@@ -273,7 +273,7 @@ $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) test
 conformance: $(BUILD)/conformance
 
 SECONDS ?= 60
-$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) diffkit.h | $(BUILD)
+$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) examples/table.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 fuzz: | $(BUILD)

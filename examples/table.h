@@ -20,7 +20,7 @@
 #include <string.h>
 
 static inline dk_status table_refuse(dk_config *c, const char *what, const char *allowed) {
-    snprintf(c->message, sizeof c->message, "table of %.60s: %.100s", c->sampler.name ? c->sampler.name : what, allowed);
+    snprintf(c->message, sizeof c->message, "table of %.60s: %.160s", c->sampler.name ? c->sampler.name : what, allowed);
     return DK_ERROR_CONFIG;
 }
 
@@ -107,7 +107,7 @@ static inline dk_status table_of_plan(dk_table *t, double *numbers, const dk_pla
         if (i > 0 && shared) status = table_refuse(c, "sampler", "only its first evaluation may be shared");
     }
     if (!status && !table_recursion(state, n, a, b))
-        status = table_refuse(c, "sampler", "every state must be a sum of the one before and of D, with fixed numbers");
+        status = table_refuse(c, "sampler", "every state must be a sum of the one before and of D, with fixed numbers; a slope at sigma = 0 is none");
     t->steps = n, t->level = level, t->a = a, t->b = b;
     table_told(t, b + n * (n + 1) / 2, p, c);
     free(sum), free(state);

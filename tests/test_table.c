@@ -194,10 +194,10 @@ static void what_is_no_table_is_refused(void **state) {
         const char *settings, *message;
     } rows[] = {{"sampler=euler_ancestral", "table of euler_ancestral: it must have no noise and no step-size control"},
                 {"sampler=rk45", "table of rk45: it must have no noise and no step-size control"},
-                {"sampler=euler_cfg_pp guidance.scale=2", "table of euler_cfg_pp: every state must be a sum of the one before and of D, with fixed numbers"},
+                {"sampler=euler_cfg_pp guidance.scale=2", "table of euler_cfg_pp: every state must be a sum of the one before and of D, with fixed numbers; a slope at sigma = 0 is none"},
                 {"sampler=midpoint guidance.scale=2 guidance.stop=0.4", "table of midpoint: the network must be told a noise level, and guidance must not depend on the step"},
                 {"sampler=euler guidance.scale=2 guidance.zero_init=1", "table of euler: guidance.zero_init must be 0"},
-                {"sampler=euler grid=karras grid.rising=1 start=state", "table.level[0] = 0: must be > 0 and <= 1"},
+                {"sampler=euler grid=karras grid.rising=1 start=state", "table of euler: every state must be a sum of the one before and of D, with fixed numbers; a slope at sigma = 0 is none"},
                 {"steps=30", "room = 20: must be at least 586, for 30 evaluations"}};
     (void)state;
     for (int k = 0; k < (int)(sizeof rows / sizeof rows[0]); k++) {
