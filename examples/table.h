@@ -161,8 +161,8 @@ static inline dk_status table_of(dk_table *t, double *numbers, size_t room, dk_c
    warning is due. */
 static inline void table_put(FILE *file, double v) {
     char text[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
+    for (int n = 1; n <= 17; n++) {
+        snprintf(text, sizeof text, "%.*g", n, v);
         if (strtod(text, NULL) == v) break;
     }
     for (char *at = text; *at; at++)
