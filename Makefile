@@ -73,7 +73,7 @@ $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: exam
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 $(BUILD)/demo: examples/digits/plans.h
-$(BUILD)/diffkit: examples/fit.h examples/table.h examples/tune.h examples/explain.h
+$(BUILD)/diffkit: examples/fit.h examples/estimate.h examples/table.h examples/tune.h examples/explain.h
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo

@@ -8,6 +8,7 @@
 
 #include "digits.h"
 #include "fit.h"
+#include "estimate.h"
 #include "table.h"
 #include "tune.h"
 #include "explain.h"
@@ -957,8 +958,8 @@ static int write_preview(const arguments *a, dk_run *run, dk_real *picture) {
     return failed;
 }
 
-/* One evaluation after another, until the end or until it is to stop. picture: room for a preview. */
-static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *picture) {
+/* One evaluation after another, until the end or until it is to stop. picture: room for a preview. error: NULL where there is none. */
+static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *picture, estimate *error) {
     digits_bar bar = {digits_seconds(), 0, -1};
     dk_eval e;
     while (dk_next(run, &e)) {
@@ -972,6 +973,7 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
             fprintf(stderr, "diffkit: out of memory\n");
             return FAILED;
         }
+        if (error && estimate_add(error, run, &e)) return FAILED;
         digits_progress(&bar, run, &e);
         if (a->preview && (e.call + 1) % a->preview_every == 0 && write_preview(a, run, picture))
             return FAILED;
@@ -982,11 +984,15 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
 
 static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     dk_run run;
+    estimate error;
+    double most = 0;
+    memset(&error, 0, sizeof error);
     a->c.batch = a->count;
     if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return fprintf(stderr, "diffkit: %s\n", run.message), WRONG;
     signal(SIGINT, stop), signal(SIGTERM, stop);
     int status = a->resume ? load_state(&run, hash, a->resume) : OK;
-    if (status == OK) status = run_digits(a, d, &run, x + run.size);
+    const int estimated = status == OK && !a->resume && !estimate_begin(&error, dk_run_plan(&run), &a->c);
+    if (status == OK) status = run_digits(a, d, &run, x + run.size, estimated ? &error : NULL);
     if (status == STOPPED) {
         char *state = a->state ? path_with(a->state, "") : path_with(a->out, ".state");
         if (!state || save_state(&run, hash, state)) {
@@ -999,12 +1005,15 @@ static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
         free(state);
     }
     dk_end(&run);
+    const double rms = estimated && status == OK ? estimate_error(&error, x, &most) : 0;
+    estimate_end(&error);
     if (status != OK) return status;
     if (digits_png(a->out, x, a->count, a->count < 10 ? a->count : 10, 3)) {
         fprintf(stderr, "diffkit: cannot write %s\n", a->out);
         return FAILED;
     }
     printf("%s: %d digits\n", a->out, a->count);
+    if (estimated) printf("estimated error: RMS %.2g, of the worst digit %.2g, where pixels are -1 .. 1\n", rms, most);
     return OK;
 }
 
