@@ -26,7 +26,7 @@
 #   make bench-quality  samplers and grids against the exact solution, by evaluations (QUALITY=--all: all there are)
 #   make bench-frechet  do digits of few evaluations vary as those of many?
 #   make bench-ideas  ways to save evaluations that gain nothing, side by side
-#   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
+#   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, and of stable-diffusion.cpp (SDCPP=its checkout), side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
 #   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
 #   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
@@ -317,12 +317,15 @@ bench-quality: $(BUILD)/bench_quality
 bench-ideas bench-frechet: bench-%: $(BUILD)/bench_%
 	$<
 
-# PEERS: options for bench/peers/steps.py
+# PEERS: options for bench/peers/steps.py. SDCPP: a checkout of stable-diffusion.cpp with its ggml, compiled where it is.
 $(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-bench-peers: $(BUILD)/bench_peers
-	$(PYTHON) bench/peers/steps.py $(BUILD)/bench_peers $(PEERS)
+$(BUILD)/bench_sdcpp: bench/peers/sdcpp.cpp bench/peers/without_ggml/core/ggml_extend.hpp | $(BUILD)
+	$(CXX) -std=c++17 -O2 -Ibench/peers/without_ggml -I"$(SDCPP)/src" -I"$(SDCPP)/include" -I"$(SDCPP)/ggml/include" $< -o $@
+
+bench-peers: $(BUILD)/bench_peers $(if $(SDCPP),$(BUILD)/bench_sdcpp)
+	$(PYTHON) bench/peers/steps.py $(BUILD)/bench_peers $(if $(SDCPP),--sdcpp $(BUILD)/bench_sdcpp) $(PEERS)
 
 # ------------------------------------------------------------------ install
 # The header, and what pkg-config and CMake need to find it. Packagers stage it in DESTDIR.
