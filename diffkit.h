@@ -95,6 +95,7 @@
        D                denoised estimate E[x0 | x]
        eval, call       one request to the network; plans count them in order
        branch           one of the evaluations that a guided D is made of: C with the condition, U without
+       phase            a part of the grid with a sampler, guidance or network of its own
        draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
                         state, draws 1, 2, ... belong to the sampler in the order in which it asks
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
@@ -742,6 +743,18 @@ typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i)
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
 
+/* From where on another sampler or other guidance holds, or, by dk_eval.phase, another network: two experts, a base and its
+   refiner. A step belongs to the last of the phases that have begun with it, or to none. Zero is no phase. */
+typedef struct dk_phase {
+    int step;     /* begins with step 1 .. steps - 1; 0: with each that starts below `level` */
+    double level;
+    dk_unit unit; /* of level; zero: the schedule's t */
+    /* Begins anew, as a run from there to the phase's end would, but for the numbers of draws. NULL: the sampler before goes on,
+       with all that it remembers. */
+    const dk_sampler *sampler;
+    const dk_guidance *guidance; /* its steps count over the whole grid; NULL: as before. The hook may be the config's or NULL */
+} dk_phase;
+
 /* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
     int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
@@ -765,6 +778,8 @@ typedef struct dk_config {
     dk_guidance guidance; /* zero: none */
     dk_grid grid;         /* zero: by sampler and family */
     dk_sampler sampler;   /* zero: adams2 */
+    const dk_phase *phases; /* phase_count of them, each beginning after those before; read while recording */
+    int phase_count;
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
@@ -814,6 +829,7 @@ typedef struct dk_eval {
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
+    int phase;       /* of the step: 1, 2 ... of dk_config.phases; 0: before all of them */
     /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
        guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
        arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
@@ -962,7 +978,7 @@ typedef struct dk_call {
     int x, input, output; /* values */
     int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
     int denoised;         /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
+    int step, stage, phase; /* step 0 .. steps-1; stage counts the D within it; phase: see dk_eval */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
@@ -1106,7 +1122,9 @@ static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
    dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. The function is called again after
-   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. */
+   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. It may call another
+   function, which finds its settings in r->sampler and goes on to step r->steps, from where both may be changed; a step that
+   was begun, and in which nothing was said, is the other's. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
@@ -1115,8 +1133,8 @@ typedef struct dk_recorder {
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
-    dk_level first, last;     /* of the whole grid */
-    dk_sampler sampler;
+    dk_level first, last;     /* of the whole grid; where phases have samplers, of this call */
+    dk_sampler sampler;       /* of this phase */
     struct dkp_recording *own; /* private */
 } dk_recorder;
 
@@ -2797,9 +2815,13 @@ typedef struct dkp_recording {
     dk_layout *layout; /* while the way is recorded */
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins, */
-    dk_level goal;          /* and the level where it ends */
+    int within;             /* a step, which dkr_step has begun and not ended; 2: and given to another function */
+    int before;             /* rows and calls when it began, */
+    dk_vec x;               /* and its state */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    int phase;              /* of the step, */
+    dk_guidance guidance;   /* and the config's, in whose place that of a phase may be */
+    int sampled;            /* steps that churn is spread over */
     dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
@@ -3125,6 +3147,9 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 /* Level i of the stretch of steps that is being recorded. */
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
+/* Where the stretch ends. */
+static dk_level dkp_goal(const dk_recorder *r) { return dkp_level(r, r->steps); }
+
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
 
@@ -3152,7 +3177,7 @@ static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
-    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = dkp_sqrt(2.0) - 1;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->own->sampled, most = dkp_sqrt(2.0) - 1;
     const double *range = s->churn_range;
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
@@ -3183,16 +3208,49 @@ static void dkp_end_step(dk_recorder *r) {
     r->step++, own->within = 0;
 }
 
+/* The phase that step i of the plan is in: 1, 2 ..., 0 before all of them. */
+static int dkp_phase_of(const dk_recorder *r, int i) {
+    const dk_config *c = r->config;
+    int k = c->phase_count;
+    for (; k > 0; k--) {
+        const dk_phase *p = &c->phases[k - 1];
+        dk_level begins = dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level);
+        if (p->step ? i >= p->step : dk_noise_level(dkp_plan_level(r, i)) < dk_noise_level(begins)) break;
+    }
+    return k;
+}
+
+/* The one whose sampler step i is made by; 0: the config's. */
+static int dkp_sampler_phase(const dk_recorder *r, int i) {
+    int k = dkp_phase_of(r, i);
+    while (k > 0 && !r->config->phases[k - 1].sampler) k--;
+    return k;
+}
+
+/* What step i has of its phase: its number and, in the config, its guidance. */
+static void dkp_enter_phase(dk_recorder *r, int i) {
+    int k = r->own->phase = dkp_phase_of(r, i);
+    while (k > 0 && !r->config->phases[k - 1].guidance) k--;
+    if (r->config->phase_count) r->config->guidance = k ? *r->config->phases[k - 1].guidance : r->own->guidance;
+}
+
 DK_API int dkr_step(dk_recorder *r) {
     dkp_recording *own = r->own;
+    int said = own->plan->rows + own->plan->calls;
+    if (own->within == 1 && said == own->before && r->x.at == own->x.at && r->x.count == own->x.count && r->x.of == own->x.of) {
+        own->within = 2; /* by a function that calls this one */
+        return r->status == DK_OK;
+    }
     if (own->within) dkp_end_step(r);
     if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
     r->to = dkp_level(r, r->step + 1);
-    own->within = 1, own->stage = 0, own->drawn = -1;
+    own->stage = 0, own->drawn = -1;
+    dkp_enter_phase(r, own->offset + r->step);
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
+    own->within = 1, own->before = own->plan->rows + own->plan->calls, own->x = r->x;
     return 1;
 }
 
@@ -3212,25 +3270,36 @@ static void dkp_go_back(dk_recorder *r, int i) {
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
+static int dkp_default_sampler(dk_sampler *s);
+static void dkp_record_from_data(dk_recorder *r);
+static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
+
+/* The sampler of step i. */
+static void dkp_take_sampler(dk_recorder *r, int i) {
+    int k = dkp_sampler_phase(r, i);
+    r->sampler = k ? *r->config->phases[k - 1].sampler : r->config->sampler;
+    dkp_default_sampler(&r->sampler);
+}
+
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
     r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
-    r->own->goal = dkp_level(r, r->steps), r->from = r->to = dkp_level(r, 0);
+    r->from = r->to = dkp_level(r, 0), r->own->sampled = r->config->steps;
+    for (int k = 0; k < r->config->phase_count; k++)
+        if (r->config->phases[k].sampler) r->first = r->from, r->last = dkp_goal(r), r->own->sampled = r->steps;
+    if (!r->falling && r->sampler.churn > 0) dkr_refuse(r, "sampler.churn", r->sampler.churn, "0 on a rising grid");
     record(r);
     if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
-static void dkp_record_from_data(dk_recorder *r);
-static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
-
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     dkp_recording *own = r->own;
     memset(own, 0, offsetof(dkp_recording, said));
     r->own = own;
-    r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
+    r->sampler = c->sampler, r->config = c, r->step = -1, own->guidance = c->guidance, own->lambda = -HUGE_VAL;
     dk_layout g = dkp_layout_of(c);
     r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = !(dk_noise_level(r->last) > dk_noise_level(r->first));
@@ -3274,13 +3343,14 @@ static void dkp_record_steps(dk_recorder *r) {
     int steps = r->own->plan->steps;
     for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
         dk_level level = dkp_plan_level(r, i);
-        int from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
+        dkp_take_sampler(r, i);
+        int phase = dkp_sampler_phase(r, i), from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
         end = i + 1;
         if (dkp_goes_back(r, i)) {
             dkp_go_back(r, i);
             continue;
         }
-        while (end < steps && !from_data && !dkp_goes_back(r, end)) end++;
+        while (end < steps && !from_data && !dkp_goes_back(r, end) && dkp_sampler_phase(r, end) == phase) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : r->sampler.record);
     }
 }
@@ -3296,8 +3366,6 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
-    if (!r->falling && c->sampler.churn > 0)
-        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
     dkp_give_values(r);
     dkp_record_start(r);
     if (pace && dkp_travels(c))
@@ -3312,7 +3380,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
-    r->own->layout = NULL;
+    r->own->layout = NULL, c->guidance = r->own->guidance;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -3583,7 +3651,7 @@ DKP_SMALL
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
-    int to_zero = r->own->goal.sigma <= 0;
+    int to_zero = dkp_goal(r).sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
     if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
@@ -4592,7 +4660,7 @@ enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
 static const dkp_plan_field dkp_plan_fields[] = {
     DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
     DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
-    DKP_I(call, branches), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
     DKP_R(call, weight[2]), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
     DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
@@ -5007,6 +5075,7 @@ static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
+    if (c->phase) dkp_say(t, ", phase %d", c->phase);
     dkp_put(t, "\n");
 }
 
@@ -5341,7 +5410,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->t = call->condition, e->level = call->level;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
-    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
+    e->stage = call->stage, e->phase = call->phase, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
     e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
@@ -7402,8 +7471,13 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
-static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+/* The config's, or in its place a phase's or what a schedule has made of it. */
+static dk_status dkp_check_guidance(const dk_config *c, const dk_guidance *own, char *message) {
     const dk_guidance *g = &c->guidance;
+    if (g->hook && (g->hook != own->hook || g->hook_user != own->hook_user))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "guidance.hook: a schedule or a phase must leave it and hook_user, or make it NULL: the run calls "
+                             "the config's");
     if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
@@ -7413,7 +7487,32 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-static int dkp_default_sampler(dk_sampler *s);
+/* What phases have is checked in the place of the config's own. */
+static dk_status dkp_check_phases(dk_config *c, char *message) {
+    const dk_sampler sampler = c->sampler;
+    const dk_guidance guidance = c->guidance;
+    dk_status status = DK_OK;
+    if (!c->phases != !c->phase_count) return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
+    for (int k = 0; k < c->phase_count && status == DK_OK; k++) {
+        const dk_phase *p = &c->phases[k];
+        int by_level = p->step == 0;
+        if (p->sampler) c->sampler = *p->sampler, dkp_default_sampler(&c->sampler);
+        if (p->guidance) c->guidance = *p->guidance;
+        if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
+        else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
+        else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
+        else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
+        else if (dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
+        else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
+            status = dkp_check_guidance(c, &guidance, message);
+        if (status == DK_OK) continue;
+        char what[DK_MESSAGE_SIZE];
+        memcpy(what, message, sizeof what);
+        dkp_fail_saying(message, status, "phases[%d], %s", k, what);
+    }
+    c->sampler = sampler, c->guidance = guidance;
+    return status;
+}
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7435,7 +7534,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
-        dkp_check_guidance(c, message) != DK_OK)
+        dkp_check_guidance(c, &c->guidance, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
@@ -7459,7 +7558,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
     };
     if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
-        dkp_resolve_travel(c, message) != DK_OK)
+        dkp_resolve_travel(c, message) != DK_OK || dkp_check_phases(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
@@ -7729,12 +7828,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
     if (g->schedule) {
         dk_guidance given = *g;
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
-        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
-        const dk_guidance *set = &r->config->guidance;
-        if (r->status == DK_OK && set->hook && (set->hook != given.hook || set->hook_user != given.hook_user))
-            r->status = dkp_fail_text(r->config->message, DK_ERROR_CONFIG,
-                                      "guidance.schedule: must leave hook and hook_user, or make hook NULL: the run "
-                                      "calls the config's");
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, &r->own->guidance, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
     h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
@@ -7861,7 +7955,7 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
     v->call.x = (int)v->x.at, v->call.uncond_output = -1;
-    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.estimate = estimate;
+    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.phase = r->own->phase, v->call.estimate = estimate;
 }
 
 /* What guidance takes the outputs as where their size counts, or where they are zero. */
@@ -9709,7 +9803,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
     dkr_reads(r, "gauge");
-    dk_level top = r->falling ? r->from : r->own->goal;
+    dk_level top = r->falling ? r->from : dkp_goal(r);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
@@ -9755,7 +9849,7 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     int order = dkp_singlestep_order(r), most = order - 1;
     while (dkr_step(r)) {
-        int zero = r->own->goal.sigma <= 0,
+        int zero = dkp_goal(r).sigma <= 0,
             steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */
