@@ -826,6 +826,8 @@ typedef struct dk_eval {
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
+    double t_end;    /* The same where the step ends, or, with noise behind it, where that begins: the second time of flow maps. */
+    dk_level end;    /* A step to sigma = 0 has no finite lambda or c_noise */
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
@@ -972,8 +974,8 @@ typedef struct dk_pass {
    consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
    data. */
 typedef struct dk_call {
-    dk_level level;   /* in the sampler's schedule */
-    double condition; /* what the network is told */
+    dk_level level, end;             /* in the sampler's schedule; end and condition_end: see dk_eval */
+    double condition, condition_end; /* what the network is told */
     double input_scale, d_x, d_f, clip;
     int x, input, output; /* values */
     int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
@@ -1128,6 +1130,7 @@ static const dk_vec dkr_zero = {0, 0, 0};
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
+    dk_level aim;      /* dk_eval.end of evaluations: `to`, until you set it within the step */
     int steps;   /* of this call */
     int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
@@ -3245,7 +3248,7 @@ DK_API int dkr_step(dk_recorder *r) {
     if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
-    r->to = dkp_level(r, r->step + 1);
+    r->to = r->aim = dkp_level(r, r->step + 1);
     own->stage = 0, own->drawn = -1;
     dkp_enter_phase(r, own->offset + r->step);
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
@@ -3301,7 +3304,7 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     r->own = own;
     r->sampler = c->sampler, r->config = c, r->step = -1, own->guidance = c->guidance, own->lambda = -HUGE_VAL;
     dk_layout g = dkp_layout_of(c);
-    r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
+    r->first = r->from = r->to = r->aim = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = !(dk_noise_level(r->last) > dk_noise_level(r->first));
 }
 
@@ -3529,6 +3532,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
+        if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
@@ -4504,6 +4508,7 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
     DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, 1, "Song et al. 2020"),
+    DKP_ROW("flow_map", dkp_record_ddim, "law=sde", 1, 1, 1, "Boffi et al. 2024; Geng et al. 2025, MeanFlow; exact where the network is told t_end, too"),
     DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, 1, "k-diffusion's euler_ancestral"),
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, 1, "Ho et al. 2020, variance beta"),
@@ -4660,7 +4665,7 @@ enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
 static const dkp_plan_field dkp_plan_fields[] = {
     DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
     DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
-    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, condition_end), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
     DKP_R(call, weight[2]), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
     DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
@@ -5076,6 +5081,7 @@ static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
     if (c->phase) dkp_say(t, ", phase %d", c->phase);
+    if (fabs(c->end.t - p->level[c->step + 1].t) > 0) dkp_say(t, ", to t %g", c->end.t);
     dkp_put(t, "\n");
 }
 
@@ -5407,7 +5413,7 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_call *call = &p->call[index];
     e->input = e->output = e->uncond_output = NULL;
     e->input_half = e->output_half = e->uncond_output_half = NULL;
-    e->t = call->condition, e->level = call->level;
+    e->t = call->condition, e->level = call->level, e->t_end = call->condition_end, e->end = call->end;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
     e->stage = call->stage, e->phase = call->phase, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
@@ -7952,7 +7958,8 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     dk_vec kept = dkp_keep_as(r, x, 'y', estimate);
     v->x = dkp_blend_seen(r, kept, level);
     v->call.shared = !x.of && v->x.at == kept.at;
-    v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
+    v->call.level = *level, v->call.condition = m.condition, v->call.end = r->aim, v->call.condition_end = dkp_told(r->config, r->aim);
+    v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
     v->call.x = (int)v->x.at, v->call.uncond_output = -1;
     v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.phase = r->own->phase, v->call.estimate = estimate;

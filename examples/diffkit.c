@@ -807,9 +807,9 @@ static void print_plan_json(const dk_plan *p) {
     for (int i = 0; i < p->calls; i++) {
         const dk_call *c = &p->call[i];
         printf(
-            "%s\n{\"step\": %d, \"stage\": %d, \"phase\": %d, \"t\": %s, \"alpha\": %s, \"sigma\": %s, \"condition\": %s,",
+            "%s\n{\"step\": %d, \"stage\": %d, \"phase\": %d, \"t\": %s, \"alpha\": %s, \"sigma\": %s, \"condition\": %s, \"condition_end\": %s,",
             i ? "," : "", c->step, c->stage, c->phase, json(c->level.t).s, json(c->level.alpha).s,
-            json(c->level.sigma).s, json(c->condition).s);
+            json(c->level.sigma).s, json(c->condition).s, json(c->condition_end).s);
         printf(" \"input_scale\": %s, \"d_x\": %s, \"d_f\": %s, \"x\": %d, \"input\": %d, \"output\": %d,",
                json(c->input_scale).s, json(c->d_x).s, json(c->d_f).s, c->x, c->input, c->output);
         printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d, \"branch\": %d, \"branches\": %d,",
