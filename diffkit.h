@@ -774,6 +774,10 @@ typedef struct dk_config {
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
+    /* The score is multiplied by (h + 1)/(h/k + 1), k = 1 + score_excess, h = (score_deviation alpha/sigma)^2: data of that
+       deviation come out as if raised to the power k, of temperature 1/k; Xu et al. 2025, eq. 6. Deviation 0: by k at all
+       levels; Ning et al. 2024, epsilon scaling by 1/k. In text: score_factor, which is k. */
+    double score_excess, score_deviation;
     double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
     dk_grid grid;         /* zero: by sampler and family */
@@ -782,6 +786,7 @@ typedef struct dk_config {
     int phase_count;
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
+    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, their sum */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -2154,7 +2159,7 @@ static double dkp_told(const dk_config *c, dk_level l) {
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
-static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_level *told) {
     dkp_model m = {1, 0, 1, dkp_told(c, *told), 0, 1};
     double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
@@ -2197,6 +2202,21 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
     m.d_f *= sign, m.n_f *= sign;
+    return m;
+}
+
+/* The same of a network whose score is multiplied by r: the noise becomes r N, and D = r D + (1 - r)/alpha x, written so that
+   alpha = 0 is an ordinary value. */
+static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+    dkp_model m = dkp_network_at(c, l, told);
+    double k = 1 + c->score_excess, share = dkp_pow(c->score_deviation, 2), all = share / k * l->alpha * l->alpha + l->sigma * l->sigma;
+    if (!(k < 1 || k > 1)) return m;
+    if (!(share > 0)) all = l->alpha * l->alpha / k, share = 1; /* infinite against sigma */
+    if (!(all > 0)) m.d_x = HUGE_VAL; /* pure noise has no such score */
+    if (!(all > 0)) return m;
+    double gain = (k - 1) / k * share * l->alpha / all, r = 1 + gain * l->alpha; /* gain is (r - 1)/alpha */
+    m.d_x = r * m.d_x - gain, m.d_f *= r;
+    m.n_x *= r, m.n_f *= r;
     return m;
 }
 
@@ -3282,6 +3302,7 @@ static void dkp_take_sampler(dk_recorder *r, int i) {
     int k = dkp_sampler_phase(r, i);
     r->sampler = k ? *r->config->phases[k - 1].sampler : r->config->sampler;
     dkp_default_sampler(&r->sampler);
+    if (!r->falling && r->sampler.churn > 0) dkr_refuse(r, "sampler.churn", r->sampler.churn, "0 on a rising grid");
 }
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
@@ -3291,7 +3312,6 @@ static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn 
     r->from = r->to = dkp_level(r, 0), r->own->sampled = r->config->steps;
     for (int k = 0; k < r->config->phase_count; k++)
         if (r->config->phases[k].sampler) r->first = r->from, r->last = dkp_goal(r), r->own->sampled = r->steps;
-    if (!r->falling && r->sampler.churn > 0) dkr_refuse(r, "sampler.churn", r->sampler.churn, "0 on a rising grid");
     record(r);
     if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
@@ -3336,6 +3356,7 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
+    z = dkr_scale(1 + c->start_excess, z);
     r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
                                      : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
@@ -3369,6 +3390,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
+    dkp_take_sampler(r, 0);
     dkp_give_values(r);
     dkp_record_start(r);
     if (pace && dkp_travels(c))
@@ -6802,6 +6824,11 @@ enum {
     X('r', "clip", clip, 0, ">= 0") \
     X('c', "start", start, 0, "noise|state|data") \
     X('r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
+    X('r', "start_excess", start_excess, 0, "-1 .. 1e30") \
+    X('1', "temperature", start_excess, 0, "0 .. 1e30") \
+    X('r', "score_excess", score_excess, 0, "> -1 and <= 1e6") \
+    X('1', "score_factor", score_excess, 0, "> 0 and <= 1e6") \
+    X('r', "score_deviation", score_deviation, 0, "0 .. 1e6; needs score_excess") \
     X('c', "blend", blend, 0, "state|fixed|denoised|both")
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
@@ -7562,6 +7589,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {!(clean < noisy), "grid.sigma_min", g->sigma_min, "below the range's other end"},
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
+        {c->start == DK_START_STATE && dkp_set(c->start_excess), "start_excess", c->start_excess, "0 with start = state"},
     };
     if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
         dkp_resolve_travel(c, message) != DK_OK || dkp_check_phases(c, message) != DK_OK)
@@ -7949,8 +7977,9 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
         dkp_refuse_at(r,
-                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
-                      "start at a lower level)",
+                      r->config->score_deviation > 0 || !dkp_set(r->config->score_excess)
+                          ? "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or start at a lower level)"
+                          : "score_deviation: must be > 0 where alpha = 0 (or start at a lower level)",
                       level);
     int estimate = r->own->estimates++;
     memset(v, 0, sizeof *v);
