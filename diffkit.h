@@ -849,7 +849,7 @@ typedef struct dk_eval {
     int shared; /* 1: the input is 0 for all samples: one evaluation per condition does for all, at any time */
 } dk_eval;
 
-/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; x is the state of that evaluation. */
+/* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; dk_state is that of the evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
 /* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, whose plan is recorded to find out, in
@@ -865,9 +865,10 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
-   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with x as it was.
-   A hook, noise source or back end that failed is asked again; until then x holds what is done of the step. A run that
-   has ended in an error (the step size became too small, the result in x is not finite) says so again. */
+   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with dk_state as it
+   was, and all of its output is to be written again. A hook, noise source or back end that failed is asked again; until then x
+   holds what is done of the step. A run that has ended in an error (the step size became too small, the result in x is not
+   finite) says so again. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -876,7 +877,7 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
    dk_next (hook, noise, back end, parallel), where it does nothing but say so. Such callbacks must return, not throw or
    longjmp: the run could neither go on nor be ended, only begun anew, and what it has allocated would be lost. */
 DK_API void dk_end(dk_run *run);
-/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_next leaves. */
+/* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_state gives. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms do
@@ -914,11 +915,11 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
        pass 0   row   z0 = normal, draw 0     -> tile 0      a row makes one value from terms (coefficient * value), or a draw
                 row   x0 = 80 z0              -> x           a value lies in x, in a buffer, or, within a pass, in a tile
                 row   u0 = 0.0125 x0          -> buffer 1
-       call 0   F0 = network(u0; t)           -> buffer 1    a call ends a pass: here the run waits for the network
+       call 0   F0 = network(u0; t)           -> buffer 2    a call ends a pass: here the run waits for the network
        pass 1   row   D0 = c x0 + d F0        -> tile 0      rows run tile by tile: what is in a tile never reaches memory
-                row   x1 = a x0 + b D0        -> x           a row may write over a term of its own
-                row   u1 = e x1               -> buffer 1    a buffer is used again once its value is dead
-       call 1   F1 = network(u1; t)           -> buffer 1
+                row   x1 = a x0 + b D0        -> buffer 1    x0 stays until all of F0 is known to be finite
+                row   u1 = e x1               -> buffer 2    a buffer is used again once its value is dead
+       call 1   F1 = network(u1; t)           -> x
        pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
 
    Norms and hooks end a pass, too, for they need all elements of a value. */
@@ -973,6 +974,8 @@ typedef struct dk_pass {
     int index;    /* of the call, also before a hook, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
+    int repeats;  /* 1: of what the call before has been given, and of what this pass reads, it writes over nothing but that
+                     call's outputs, and an input that is a multiple of x: with new outputs it may be run again */
 } dk_pass;
 
 /* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
@@ -1097,6 +1100,8 @@ typedef struct dkp_run {
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
     double lowest, highest; /* noise level of the run, but for 0 */
+    int looking; /* the pass at work looks for NaN in the outputs of the call before, tile by tile, */
+    size_t bad;  /* and has found this element first */
     dkp_pace pace;  /* of a sampler with step-size control, */
     const struct dkp_controller *controller; /* and what takes it further; NULL: there is none */
     dk_plan plan;  /* of dk_begin */
@@ -1423,9 +1428,11 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
+static void dkp_put_exact(dkp_text *t, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
+static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
 static dk_status dkp_fail_allocation(char *message, size_t needed);
@@ -1503,7 +1510,10 @@ typedef struct dkp_controller {
 static const dkp_controller *dkp_controller_of(dk_run *run);
 
 /* and the memory of a run. */
-enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
+enum {
+    DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
+    DKP_TERMS = 8    /* of a sum at a time */
+};
 typedef struct dkp_sizes {
     size_t buffers, halves, noise, scalars, sums, streams, tiles, all;
 } dkp_sizes;
@@ -1515,6 +1525,8 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
+static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
@@ -2864,7 +2876,7 @@ static dk_recorder *dkp_recorder_in(dkp_recording *own) {
 }
 
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed) {
-    if (r->status == DK_OK) r->status = dkp_fail(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
+    if (r->status == DK_OK) r->status = dkp_fail_word(r->config->message, field ? field : "(NULL)", value, allowed ? allowed : "otherwise");
 }
 
 static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
@@ -3051,7 +3063,7 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0, 0};
     *last = pass;
 }
 
@@ -4831,6 +4843,102 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
 
+/* The row that makes value u a multiple of another, among those before `end`; NULL if there is none. */
+static const dk_row *dkp_row_of_multiple(const dk_plan *p, int u, int of, int end) {
+    while (end > 0 && p->row[end - 1].dst > u) end--;
+    if (!end || p->row[end - 1].dst != u) return NULL;
+    const dk_row *row = &p->row[end - 1];
+    const dk_term *t = &p->term[row->first];
+    return row->count == 1 && row->mask < 0 && t->value == of && !t->scalar ? row : NULL;
+}
+
+enum { DKP_SLOTS = 32 }; /* of each kind: plans that have more keep theirs */
+
+/* Buffers that get other numbers. */
+typedef struct dkp_renumbering {
+    dk_plan *p;
+    char *now;                            /* of each value, its new slot */
+    int number[DKP_SLOTS], in[DKP_SLOTS]; /* of slot k: its new number, and the value that lies in it; -1: none */
+    char needed[DK_VALUE_HALF + 1][DKP_SLOTS]; /* a new slot of each kind: whether the pass must leave it as it is */
+} dkp_renumbering;
+
+static void dkp_need(dkp_renumbering *s, int value) {
+    int kind = s->p->value[value].kind;
+    if (kind <= DK_VALUE_HALF) s->needed[kind][(int)s->now[value]] = 1;
+}
+
+static void dkp_lay(dkp_renumbering *s, int value) {
+    int slot = s->p->value[value].slot, kind = s->p->value[value].kind, full = kind == DK_VALUE_BUFFER;
+    if (kind > DK_VALUE_HALF) return;
+    s->now[value] = (char)(full ? s->number[slot] : slot);
+    if (full) s->in[slot] = value;
+}
+
+/* Marks what a pass needs if it is to be run again. 0 where it cannot be. */
+static int dkp_mark_needed(dkp_renumbering *s, const dk_pass *pass) {
+    const dk_plan *p = s->p;
+    memset(s->needed, 0, sizeof s->needed);
+    if (pass == p->pass || !pass->count || pass[-1].boundary != DK_BOUNDARY_CALL) return 0;
+    const dk_call *call = &p->call[pass[-1].index];
+    const dk_row *row = &p->row[pass->first], *last = row + pass->count - 1;
+    for (int j = row->first; j < last->first + last->count; j++) {
+        int v = p->term[j].value, output = v >= call->output && v < call->output + call->branches;
+        if (v < row->dst && !output && v != call->uncond_output) dkp_need(s, v);
+    }
+    dkp_need(s, call->x);
+    for (int u = call->input; u < call->input + call->branches; u++)
+        if (!dkp_row_of_multiple(p, u, call->x, pass->first)) dkp_need(s, u);
+    return 1;
+}
+
+/* Where the buffer that a row writes to is needed, it takes the place of one that nothing lies in any more. The result's goes
+   to x. 1 where all that is needed is left as it is. */
+static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int slots) {
+    const dk_value *dst = &s->p->value[row->dst];
+    int kind = dst->kind;
+    for (int k = 0; k < slots && kind == DK_VALUE_BUFFER; k++) {
+        int *number = &s->number[dst->slot], old = *number, there = s->in[k], read = 0;
+        if (row->dst == result ? s->number[k] : !s->needed[kind][old] || s->needed[kind][s->number[k]]) continue;
+        for (int j = row->first; j < row->first + row->count; j++) read |= s->p->term[j].value == there;
+        if (there >= 0 && (s->p->value[there].life.dies > dst->life.born || (read && row->count > DKP_TERMS))) continue;
+        *number = s->number[k], s->number[k] = old;
+    }
+    dkp_lay(s, row->dst);
+    return kind > DK_VALUE_HALF || !s->needed[kind][(int)s->now[row->dst]];
+}
+
+/* 1 if the result then lies in x. */
+static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
+    dk_plan *p = s->p;
+    for (int k = 0; k < DKP_SLOTS; k++) s->number[k] = k, s->in[k] = -1;
+    if (p->value[0].life.dies > 0) s->in[0] = 0;
+    s->now[0] = 0;
+    for (dk_pass *pass = p->pass; pass < p->pass + p->passes; pass++) {
+        pass->repeats = dkp_mark_needed(s, pass);
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
+        if (pass->boundary != DK_BOUNDARY_CALL) continue;
+        const dk_call *call = &p->call[pass->index];
+        for (int k = 0; k < call->branches; k++) dkp_lay(s, call->output + k);
+        if (call->uncond_output >= 0) dkp_lay(s, call->uncond_output);
+    }
+    return s->now[result] == 0;
+}
+
+/* Gives buffers other numbers, so that as many passes as possible may be run again. What shares a buffer still does, for the
+   order of terms depends on it. scratch holds a byte for every value. */
+static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
+    dkp_renumbering s;
+    int slots = p->buffers + 1;
+    if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
+    s.p = p, s.now = scratch;
+    for (int i = 0; i < p->calls; i++)
+        if (p->call[i].branches > 1) slots = 0; /* outputs follow one another */
+    if (!dkp_renumber_all(&s, result, slots)) dkp_renumber_all(&s, result, 0);
+    for (int i = 0; i < p->values; i++)
+        if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
+}
+
 DKP_SMALL
 
 static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
@@ -4966,8 +5074,9 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
         plan->value[plan->values++] = v;
-        end->count++;
+        end->count++, result = plan->values - 1;
     }
+    dkp_renumber_buffers(plan, result, base + size);
     return DK_OK;
 }
 
@@ -5361,6 +5470,14 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     return run->status = status;
 }
 
+/* The values that the network makes in a call; how many. */
+static int dkp_outputs(const dk_call *call, int value[DK_BRANCHES + 1]) {
+    int count = 0;
+    for (; count < call->branches; count++) value[count] = call->output + count;
+    if (call->uncond_output >= 0) value[count++] = call->uncond_output;
+    return count;
+}
+
 static const dk_call *dkp_open_call(const dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     return &p->call[p->pass[run->own.pass - 1].index];
@@ -5375,8 +5492,10 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
     return run->status;
 }
 
-/* Stands where the network is to write, in as many bytes as a number has: a NaN of each kind that no computation makes. */
-static const uint16_t dkp_unwritten[4] = {0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB};
+/* Stands where the network is to write: a NaN of each kind of number that no computation makes. */
+#define DKP_EIGHT 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB, 0x7FFB
+static const uint16_t dkp_unwritten[32] = {DKP_EIGHT, DKP_EIGHT, DKP_EIGHT, DKP_EIGHT};
+#undef DKP_EIGHT
 
 static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
@@ -5400,14 +5519,8 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
                                                   : "the network's input is beyond 3.39e38, the largest number of bf16,");
 }
 
-static dk_status dkp_check_output(dk_run *run, int value) {
-    const dk_plan *p = dkp_plan_of(run);
-    const dk_backend *b = dkp_backend(run);
-    int slot = p->value[value].slot;
-    size_t bad = run->size, bytes = dkp_number_bytes(p->number);
-    if (b->find_bad(b->user, run, slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    if (bad >= run->size) return DK_OK;
+static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     const dk_real *x = dk_state(run); /* NULL with a back end */
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
@@ -5415,17 +5528,32 @@ static dk_status dkp_check_output(dk_run *run, int value) {
     return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
+static dk_status dkp_check_output(dk_run *run, int value) {
+    const dk_backend *b = dkp_backend(run);
+    int slot = dkp_plan_of(run)->value[value].slot;
+    size_t bad = run->size;
+    if (b->find_bad(b->user, run, slot, &bad))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
+    return bad < run->size ? dkp_fail_output(run, slot, bad) : DK_OK;
+}
+
 DKP_FAST
 
 /* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
    it. So the check of outputs finds what the network leaves as it is, for little. */
 static void dkp_mark_output(const dk_run *run, void *output) {
-    size_t dim = run->dim, chunk = run->size <= DKP_TILE ? 1 : dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    int half = dkp_plan_of(run)->number != DK_NUMBER_REAL;
-    for (size_t at = 0; at < run->size; at += dim)
+    size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+    size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number), all = run->size * bytes, done = 0;
+    char *to = (char *)output;
+    if (run->size <= DKP_TILE) {
+        for (; done + sizeof dkp_unwritten <= all; done += sizeof dkp_unwritten)
+            memcpy(to + done, dkp_unwritten, sizeof dkp_unwritten);
+        if (done < all) memcpy(to + done, dkp_unwritten, all - done);
+        return;
+    }
+    for (; done < all; done += dim * bytes)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            if (half) memcpy((uint16_t *)output + at + left - 1, dkp_unwritten, sizeof(uint16_t));
-            else memcpy((dk_real *)output + at + left - 1, dkp_unwritten, sizeof(dk_real));
+            memcpy(to + done + (left - 1) * bytes, dkp_unwritten, bytes);
 }
 
 /* What is asked of the network, all but the arrays. */
@@ -5545,14 +5673,36 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
 }
 
 static dk_status dkp_check_outputs(dk_run *run) {
-    const dk_call *call = dkp_open_call(run);
+    int outputs[DK_BRANCHES + 1], count = dkp_outputs(dkp_open_call(run), outputs);
     dk_status status = DK_OK;
-    for (int k = 0; k < call->branches && status == DK_OK; k++) status = dkp_check_output(run, call->output + k);
-    if (status == DK_OK && call->uncond_output >= 0) status = dkp_check_output(run, call->uncond_output);
+    for (int k = 0; k < count && status == DK_OK; k++) status = dkp_check_output(run, outputs[k]);
     return status;
 }
 
+/* After a pass that has found a bad output on its way: of what it has written over, inputs are made again. */
+static void dkp_take_back(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_call *call = dkp_open_call(run);
+    int outputs[DK_BRANCHES + 1], slot = -1, count = dkp_outputs(call, outputs);
+    run->own.looking = 0;
+    for (int u = call->input; u < call->input + call->branches; u++) {
+        const dk_row *row = dkp_row_of_multiple(p, u, call->x, p->pass[run->own.pass].first);
+        dk_pass input = {row ? (int)(row - p->row) : 0, 1, DK_BOUNDARY_END, 0, 0, 0, 0};
+        if (row) dkp_rows(NULL, run, &input);
+    }
+    for (int k = 0; k < count && slot < 0; k++)
+        if (dkp_bad_output(run, outputs[k], run->own.bad, run->own.bad + 1) == run->own.bad) slot = p->value[outputs[k]].slot;
+    dkp_fail_output(run, slot, run->own.bad);
+    for (int k = 0; k < count; k++) dkp_mark_output(run, dkp_for_network_at(run, p->value[outputs[k]].slot));
+}
+
 DKP_FAST
+
+/* Whether a pass can look for NaN in the outputs of the call before while it runs. A noise source is not asked twice. */
+static int dkp_looks_on_its_way(const dk_run *run, const dk_pass *pass) {
+    return pass->repeats && !run->config.backend && run->size > DKP_TILE &&
+           !(pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)));
+}
 
 static int dkp_next(dk_run *run, dk_eval *eval) {
     dkp_run *own = &run->own;
@@ -5567,7 +5717,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         own->again = 0;
         return dkp_hand_out(run, eval, 0);
     }
-    if (own->waiting && !run->config.unchecked && dkp_check_outputs(run) != DK_OK) return 0;
+    own->looking = own->waiting && !run->config.unchecked;
+    if (own->looking && !dkp_looks_on_its_way(run, &p->pass[own->pass])) {
+        own->looking = 0;
+        if (dkp_check_outputs(run) != DK_OK) return 0;
+    }
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
         const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
@@ -5578,9 +5732,11 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
             if (backend->rows(backend->user, run, pass)) {
-                dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                if (own->looking) dkp_take_back(run);
+                else dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
                 return 0;
             }
+            own->looking = 0;
             own->pass++;
         }
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
@@ -5634,6 +5790,8 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
         return dkp_fail_text(c->message, DK_ERROR_CONFIG, "denoise = NULL: must be a function");
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status == DK_OK) status = dk_continue(&run, denoise, user);
+    const dk_real *state = dk_state(&run);
+    if (status != DK_OK && state && state != x) memcpy(x, state, run.size * sizeof *x);
     if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
@@ -5982,9 +6140,6 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 /* Six significant digits. */
 static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
 
-/* A field's value; an enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v);
-
 /* %s is a text, %d an int, %zu a size, %g a number to six digits. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
     for (; *format; format++)
@@ -6025,17 +6180,12 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
     return dkp_fail_saying(message, status, "%s", text);
 }
 
-static void dkp_put_refusal(dkp_text *t, const char *field, double value) {
-    dkp_say(t, "%s = ", field);
-    dkp_put_field(t, field, value);
-    dkp_put(t, ": must be ");
-}
-
-/* "field = value: must be allowed" */
+/* "field = value: must be allowed", of a number */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put_refusal(&t, field, value);
-    dkp_put(&t, allowed);
+    dkp_say(&t, "%s = ", field);
+    dkp_put_exact(&t, value);
+    dkp_say(&t, ": must be %s", allowed);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
@@ -6715,8 +6865,9 @@ typedef struct dkp_field {
     uint64_t facts; /* kinds b and q: bits */
     int at;         /* in dk_config */
     char kind;
-    int of, part, next; /* the part's bit; the part, and the row in it that comes next, */
-    const char *texts;  /* with its texts */
+    int of, next; /* the part's bit; the row in it that comes next, */
+    const char *texts; /* with its texts; */
+    const struct dkp_fields *list, *part; /* the parts that are looked through, and this one */
 } dkp_field;
 
 DKP_SMALL
@@ -6975,22 +7126,29 @@ DKP_ROWS(SAMPLER)
 /* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
 #define DKP_PART(part, rows, letters, bytes) \
     {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
-static const struct {
+#define DKP_DATA_PARTS \
+    DKP_PART(DATA, DATA, 0, 0), \
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */ \
+    DKP_PART(NOISE, NOISE, 0, 0)
+typedef struct dkp_fields {
     int of, count, letters, bytes;
     const dkp_field_row *rows;
     const char *texts;
-} dkp_parts[] = {
+} dkp_fields;
+/* What a run needs beyond a plan, apart: a program that runs plans has no other fields' names. */
+static const dkp_fields dkp_data_parts[] = {DKP_DATA_PARTS, {0, 0, 0, 0, NULL, NULL}};
+static const dkp_fields dkp_parts[] = {
     DKP_PART(NAMES, NAMES, 0, 0),
-    DKP_PART(DATA, DATA, 0, 0),
-    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
-    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_DATA_PARTS,
     DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
     DKP_PART(NETWORK, SCHEDULE, 0, 0),
     DKP_PART(PLAN, PLAN, 0, 0),
     DKP_PART(GUIDANCE, GUIDANCE, 0, 0),
     DKP_PART(GRID, GRID, 0, 0),
-    DKP_PART(SAMPLER, SAMPLER, 0, 0)};
+    DKP_PART(SAMPLER, SAMPLER, 0, 0),
+    {0, 0, 0, 0, NULL, NULL}};
 #undef DKP_PART
+#undef DKP_DATA_PARTS
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
@@ -7009,22 +7167,25 @@ static const struct {
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
 
-static dkp_field dkp_no_field(void) {
+static dkp_field dkp_no_field_of(const dkp_fields *list) {
     dkp_field f;
     memset(&f, 0, sizeof f);
+    f.list = f.part = list;
     return f;
 }
 
+static dkp_field dkp_no_field(void) { return dkp_no_field_of(dkp_parts); }
+
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
-    for (; f->part < DKP_COUNT(dkp_parts); f->part++, f->next = 0) {
-        if (!(dkp_parts[f->part].of & parts) || f->next == dkp_parts[f->part].count) continue;
-        const dkp_field_row *row = &dkp_parts[f->part].rows[f->next];
-        if (f->next++ == 0) f->texts = dkp_parts[f->part].texts;
-        f->name = f->texts + dkp_parts[f->part].letters, f->allowed = f->texts + row->name;
+    for (const dkp_fields *p = f->part; p->of; p = ++f->part, f->next = 0) {
+        if (!(p->of & parts) || f->next == p->count) continue;
+        const dkp_field_row *row = &p->rows[f->next];
+        if (f->next++ == 0) f->texts = p->texts;
+        f->name = f->texts + p->letters, f->allowed = f->texts + row->name;
         f->texts = f->allowed + row->allowed;
-        f->facts = row->facts, f->at = row->at - dkp_parts[f->part].bytes, f->kind = row->kind;
-        f->of = dkp_parts[f->part].of;
+        f->facts = row->facts, f->at = row->at - p->bytes, f->kind = row->kind;
+        f->of = p->of;
         return 1;
     }
     return 0;
@@ -7068,9 +7229,9 @@ static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' &
 static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
 
 /* Whether the spacing or family has the number at this place. */
-static int dkp_has_number(uint64_t facts, int at) {
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.at == at && dkp_holds(&f, facts)) return 1;
+static int dkp_has_number(uint64_t facts, const dkp_field *number) {
+    for (dkp_field f = dkp_no_field_of(number->list); dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
 
@@ -7078,8 +7239,8 @@ static int dkp_has_number(uint64_t facts, int at) {
 static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of == DKP_OF_SAMPLER ? 8 : 0); }
 
 /* A field's row: of several the first one whose facts hold, or else the last. */
-static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
-    dkp_field f = dkp_no_field();
+static int dkp_find_field_of(const dkp_fields *list, const dk_config *c, const char *name, dkp_field *found) {
+    dkp_field f = dkp_no_field_of(list);
     found->name = NULL;
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
@@ -7087,6 +7248,10 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
         if (dkp_holds(&f, dkp_facts(c, f.of))) break;
     }
     return found->name != NULL;
+}
+
+static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
+    return dkp_find_field_of(dkp_parts, c, name, found);
 }
 
 /* A flag for a bit; of other kinds the number. */
@@ -7128,7 +7293,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     if ((**at >= '0' && **at <= '9') || **at == '-') return dkp_read_real(at, limit);
     memcpy(name, f->name, part), memcpy(name + part, *at, n), name[part + n] = 0;
     *at += n;
-    if (!c || (!dkp_find_field(c, name, &other) && !dkp_find_field(c, name + part, &other))) return 0;
+    if (!c || (!dkp_find_field_of(f->list, c, name, &other) && !dkp_find_field_of(f->list, c, name + part, &other))) return 0;
     *limit = dkp_field_value(c, &other);
     return above || *limit > 0;
 }
@@ -7179,30 +7344,42 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
     return 1;
 }
 
+/* "field = value: must be allowed"; the value of an enumerator by its word */
+static dk_status dkp_fail_word_of(const dkp_fields *list, char *message, const char *field, double v, const char *allowed) {
+    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
+    const char *word = "";
+    size_t n = 0;
+    for (dkp_field f = dkp_no_field_of(list); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
+        if (f.kind == 'c' && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
+    if (!n) return dkp_fail(message, field, v, allowed);
+    dkp_say(&t, "%s = ", field);
+    for (; n > 0; n--) dkp_put_char(&t, *word++);
+    dkp_say(&t, ": must be %s", allowed);
+    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+}
+
+static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
+    return dkp_fail_word_of(dkp_parts, message, field, v, allowed);
+}
+
 /* Checks the rows of these parts. */
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+static dk_status dkp_check_fields_of(const dkp_fields *list, const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
+    for (dkp_field f = dkp_no_field_of(list); dkp_next_field(&f, of);) {
         double v = dkp_field_value(c, &f);
         if (f.kind == '1') continue;
-        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, f.at)) continue;
-        return dkp_fail(message, f.name, v,
-                        dkp_holds(&f, facts)                       ? f.allowed
-                        : f.of == DKP_OF_GRID                      ? "0: the spacing has no such number"
-                        : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
-                                                                   : "0: the schedule's family has no such number");
+        if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
+        return dkp_fail_word_of(list, message, f.name, v,
+                                dkp_holds(&f, facts)                  ? f.allowed
+                                : f.of == DKP_OF_GRID                 ? "0: the spacing has no such number"
+                                : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
+                                                                      : "0: the schedule's family has no such number");
     }
     return DK_OK;
 }
 
-/* An enumerator by its word. */
-static void dkp_put_field(dkp_text *t, const char *field, double v) {
-    size_t n = 0;
-    const char *word = "";
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.kind == 'c' && v >= 0 && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) dkp_put_exact(t, v);
-    for (; n > 0; n--) dkp_put_char(t, *word++);
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
+    return dkp_check_fields_of(dkp_parts, c, of, message);
 }
 
 /* What is wrong where a condition holds; no field: `allowed` is all that is said. */
@@ -7216,7 +7393,7 @@ typedef struct dkp_wrong {
 static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
     for (; n > 0; n--, w++)
         if (w->wrong)
-            return w->field ? dkp_fail(message, w->field, w->value, w->allowed)
+            return w->field ? dkp_fail_word(message, w->field, w->value, w->allowed)
                             : dkp_fail_text(message, DK_ERROR_CONFIG, w->allowed);
     return DK_OK;
 }
@@ -7247,7 +7424,7 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
-        return dkp_fail(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
+        return dkp_fail_word(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -7288,16 +7465,16 @@ static int dkp_field_is_read(const dkp_field *f, const char *words) {
 }
 
 DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    dkp_text t = {r->config->message, DK_MESSAGE_SIZE, 0};
+    char allowed[DK_MESSAGE_SIZE];
+    dkp_text t = {allowed, sizeof allowed, 0};
     if (r->status != DK_OK) return;
-    dkp_put_refusal(&t, field, v);
     dkp_put(&t, "0: this method uses ");
     for (const char *f = fields; *f; f++) {
         if (*f == ' ') dkp_put(&t, ",");
         dkp_put_char(&t, *f);
     }
     dkp_put(&t, *fields ? ", churn" : "churn");
-    r->status = dkp_fail_with(&t, DK_ERROR_CONFIG);
+    r->status = dkp_fail_word(r->config->message, field, v, allowed);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -7639,7 +7816,8 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields(c, DKP_OF_DATA, message) != DK_OK || dkp_check_fields(c, DKP_OF_NOISE, message) != DK_OK)
+    if (dkp_check_fields_of(dkp_data_parts, c, DKP_OF_DATA, message) != DK_OK ||
+        dkp_check_fields_of(dkp_data_parts, c, DKP_OF_NOISE, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
@@ -8446,7 +8624,6 @@ DKP_FAST
 
 enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
-    DKP_TERMS = 8,       /* terms at a time */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
     DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
@@ -8787,6 +8964,12 @@ static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at,
     }
 }
 
+/* The first element of [at, end) of an output that is NaN or infinite; end if there is none. */
+static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end) {
+    dkp_first_bad(dkp_for_network_at(run, dkp_plan_of(run)->value[value].slot), dkp_plan_of(run)->number, &at, end);
+    return at;
+}
+
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
    other tiles, too, unless there were too many to be kept. */
 typedef struct dkp_window {
@@ -8842,23 +9025,22 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 }
 
 /* Where a value's elements begin, or those of the tile. */
-DKP_INLINE void *dkp_place(const dkp_window *w, const dk_value *v) {
-    const dk_run *run = w->run;
+DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
     if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
-    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    if (v->kind == DK_VALUE_LOCAL) return tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
-    return dkp_with(op, c, dkp_place(w, v), v->kind != DK_VALUE_LOCAL);
+    return dkp_with(op, c, dkp_place(w->run, w->tiles, v), v->kind != DK_VALUE_LOCAL);
 }
 
-DKP_INLINE dk_real dkp_factor(const dkp_window *w, const dk_term *t) {
+DKP_INLINE dk_real dkp_factor(const dk_run *run, size_t sample, const dk_term *t) {
     double factor = t->c;
     if (!t->scalar) return (dk_real)factor;
     for (int power = 0; power < t->power; power++)
-        factor *= w->run->scalars[(size_t)(t->scalar - 1) * (size_t)w->run->config.batch + w->sample];
+        factor *= run->scalars[(size_t)(t->scalar - 1) * (size_t)run->config.batch + sample];
     return (dk_real)factor;
 }
 
@@ -8876,8 +9058,8 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
         dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
-            if (done == half) dkp_with(op, dkp_factor(w, &t[done]), w->wide, 0);
-            else dkp_with_value(w, op, dkp_factor(w, &t[done]), &value[t[done].value]);
+            if (done == half) dkp_with(op, dkp_factor(w->run, w->sample, &t[done]), w->wide, 0);
+            else dkp_with_value(w, op, dkp_factor(w->run, w->sample, &t[done]), &value[t[done].value]);
         }
     } while (done < count);
 }
@@ -8887,7 +9069,7 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_term *t = &w->plan->term[row->first];
     const dk_value *value = w->plan->value, *d = &value[row->dst];
     int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
-    void *dst = dkp_place(w, d), *y = half ? w->sum : dst;
+    void *dst = dkp_place(run, w->tiles, d), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -8958,6 +9140,16 @@ static void dkp_share(dkp_work *w) {
     }
 }
 
+/* Each part says which element it has found. The first of them, or the run's size. */
+static size_t dkp_share_search(dkp_work *w) {
+    double *found = w->run->own.sums, first = (double)w->run->size;
+    for (int i = 0; i < w->run->config.threads; i++) found[i] = 0; /* a part that nobody looks at is bad */
+    dkp_share(w);
+    for (int i = 0; i < w->parts; i++)
+        if (found[i] < first) first = found[i];
+    return (size_t)first;
+}
+
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
 /* With the local tiles of a part. */
@@ -8980,6 +9172,7 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
     size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
+    int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_outputs(dkp_open_call(run), outputs) : 0;
     dkp_window w;
     dkp_open_window(&w, run, (size_t)part);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
@@ -8989,6 +9182,11 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
             at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
         if (rest < w.n) w.n = rest;
+        for (int k = 0; k < looking; k++) {
+            size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
+            run->own.sums[part] = (double)bad;
+            if (bad < at + w.n) return;
+        }
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
@@ -8998,26 +9196,28 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (resolve && fetch) dkp_look_ahead(&w);
         dkp_run_window(&w);
     }
+    if (looking) run->own.sums[part] = (double)run->size;
 }
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
 static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+    const dk_plan *plan = dkp_plan_of(run);
+    const dk_value *value = plan->value;
     dkp_window w;
-    dkp_open_window(&w, run, 0);
-    w.n = w.ahead.element = w.ahead.end = run->size;
-    const dk_value *value = w.plan->value;
-    for (const dk_row *row = &w.plan->row[pass->first], *end = row + pass->count; row < end; row++) {
+    w.run = NULL; /* few rows need it */
+    for (const dk_row *row = &plan->row[pass->first], *end = row + pass->count; row < end; row++) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || w.plan->number) {
+        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
+            if (!w.run) dkp_open_window(&w, run, 0), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
         }
-        const dk_term *t = &w.plan->term[row->first];
+        const dk_term *t = &plan->term[row->first];
         for (int j = 0; j < row->count; j++, t++)
-            c[j] = dkp_factor(&w, t), v[j] = (const dk_real *)dkp_place(&w, &value[t->value]);
-        dkp_combine(row->count, (dk_real *)dkp_place(&w, &value[row->dst]), c, v, w.n);
+            c[j] = dkp_factor(run, 0, t), v[j] = (const dk_real *)dkp_place(run, run->own.tiles, &value[t->value]);
+        dkp_combine(row->count, (dk_real *)dkp_place(run, run->own.tiles, &value[row->dst]), c, v, run->size);
     }
 }
 
@@ -9028,9 +9228,10 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     } else if (pass->count) {
         dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
                          NULL, DK_NUMBER_REAL};
-        dkp_share(&work);
+        if (!run->own.looking) dkp_share(&work);
+        else run->own.bad = dkp_share_search(&work);
     }
-    return 0;
+    return run->own.looking && run->own.bad < run->size;
 }
 
 /* The sum of a b, in DKP_WIDTH sums side by side. From one to the next of these, b steps on by `step`, which is 0 for a
@@ -9198,12 +9399,7 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
         return bad;
     }
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
-    for (int i = 0; i < run->config.threads; i++) run->own.sums[i] = 0; /* a part that nobody looks at is bad */
-    dkp_share(&work);
-    bad = run->size;
-    for (int i = 0; i < work.parts; i++)
-        if (run->own.sums[i] < (double)bad) bad = (size_t)run->own.sums[i];
-    return bad;
+    return dkp_share_search(&work);
 }
 
 static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
@@ -9630,8 +9826,7 @@ DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_lay
 DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
-   at 4096, with grid.terminal = 0.1. Flux.2: 8.73809524e-05 tokens + 1.89833333 at 10 steps, 0.00016927 tokens +
-   0.45666666 at 200, on the line between them; above 4300 tokens the latter at any number. */
+   at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
                           double max_mu);
 
@@ -9659,19 +9854,23 @@ typedef struct dk_json {
    refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
-/* A well-known model: what its own scheduler_config.json says, in words. */
+/* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
     const char *name, *class_name;
-    const char *sampler;  /* NULL: the class's */
     const char *settings; /* key=value, what differs from the class's defaults */
+    const char *more;     /* for dk_config_set: customary guidance, the network's time and sign, another sampler or grid */
     int steps;            /* customary */
     double tokens;        /* of its customary image size, where the shift depends on it */
+    double told_scale;    /* of guidance that was distilled into the network: to be told to it, as its program's guidance scale;
+                             0: none was */
     int to_zero;          /* as its pipeline does; see dk_json */
+    double (*mu)(double tokens, int steps); /* of the shift, where it follows from more than the file says; else NULL */
     const char *about;
 } dk_model_info;
 
 DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
-/* The same as dk_config_from_json, by the model's name; steps 0: the customary number. */
+/* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
+   guidance.scale that is set before stays: 1 is for none. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
@@ -12244,52 +12443,76 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
-/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, and the
-   number of steps of its model card or pipeline. */
+/* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the
+   number of steps of its model card or pipeline, and the guidance of its pipeline in diffusers, August 2026. A program that
+   computes C + w (C - U) has w + 1 here. */
+
+/* Flux.2's, compute_empirical_mu of its sampling.py: linear in tokens at 10 steps and at 200, and between them in steps. */
+static double dkp_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
+}
 
 #define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
 /* clang-format off */
 static const dk_model_info dkp_models[] = {
-    {"sd1", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 1.x; Rombach et al. 2022"},
-    {"sd2", "DDIMScheduler", NULL, DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", 50, 0, 0, "Stable Diffusion 2.x for 768 pixels"},
-    {"sd2_base", "PNDMScheduler", NULL, DKP_SD "skip_prk_steps=true steps_offset=1", 50, 0, 0, "Stable Diffusion 2.x for 512 pixels"},
-    {"sdxl", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=leading steps_offset=1", 50, 0, 0, "Stable Diffusion XL; Podell et al. 2023"},
-    {"sd_turbo", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SD Turbo; Sauer et al. 2023"},
-    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 1, 0, 0, "SDXL Turbo; Sauer et al. 2023"},
-    {"sdxl_lightning", "EulerDiscreteScheduler", NULL, DKP_SD "timestep_spacing=trailing", 4, 0, 0, "SDXL Lightning; Lin et al. 2024, model card"},
-    {"playground2.5", "EDMDPMSolverMultistepScheduler", NULL, "", 50, 0, 0, "Playground 2.5; Li et al. 2024"},
-    {"lcm", "LCMScheduler", NULL, "", 4, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023"},
-    {"tcd", "TCDScheduler", NULL, "", 4, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
-    {"svd", "EulerDiscreteScheduler", NULL, DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
-     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", 25, 0, 0, "Stable Video Diffusion; Blattmann et al. 2023"},
-    {"sd3", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 28, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
-    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3", 4, 0, 0, "Stable Diffusion 3.5 large turbo"},
-    {"flux_dev", "FlowMatchEulerDiscreteScheduler", NULL, "shift=3 use_dynamic_shifting=true", 50, 4096, 1, "Flux.1 dev, 1024 x 1024 pixels"},
-    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", NULL, "", 4, 0, 1, "Flux.1 schnell"},
-    {"chroma", "FlowMatchEulerDiscreteScheduler", NULL, "", 35, 0, 1, "Chroma1, without dynamic shifting"},
-    {"qwen_image", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", 50, 4096, 1, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
-    {"cogview4", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", 50, 4096, 1, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
-    {"auraflow", "FlowMatchEulerDiscreteScheduler", NULL, "shift=1.73", 50, 0, 0, "AuraFlow"},
-    {"omnigen", "FlowMatchEulerDiscreteScheduler", NULL, "num_train_timesteps=1 invert_sigmas=true", 50, 0, 1, "OmniGen; diffusers' conversion script"},
-    {"ltx_video", "FlowMatchEulerDiscreteScheduler", NULL, "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", 50, 4224, 1,
-     "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
-    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", NULL, "shift=7", 50, 0, 1, "HunyuanVideo; Kong et al. 2024"},
-    {"wan2.1", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 50, 0, 0, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
-    {"cosmos", "EDMEulerScheduler", NULL, "final_sigmas_type=sigma_min", 36, 0, 0, "Cosmos 1.0; diffusers' conversion script"},
-    {"cosmos_predict2.5", "UniPCMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", 36, 0, 0,
-     "Cosmos Predict 2.5; diffusers' conversion script"},
-    {"cogvideox_2b", "CogVideoXDDIMScheduler", NULL, "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", 50, 0, 0, "CogVideoX 2B; Yang et al. 2024"},
-    {"sana", "DPMSolverMultistepScheduler", NULL, "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", 20, 0, 0, "Sana; Xie et al. 2024"},
-    {"pixart", "DPMSolverMultistepScheduler", NULL, "", 20, 0, 0, "PixArt alpha and sigma; Chen et al. 2023"},
-    {"deepfloyd_if", "DDPMScheduler", NULL, "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", 100, 0, 0,
-     "DeepFloyd IF, first stage"},
-    {"stable_cascade", "DDPMWuerstchenScheduler", NULL, "", 20, 0, 0, "Stable Cascade; Pernias et al. 2023"},
-    {"stable_audio", "CosineDPMSolverMultistepScheduler", NULL, "", 100, 0, 0, "Stable Audio Open; Evans et al. 2024"},
-    {"sana_sprint", "SCMScheduler", NULL, "", 2, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
-    {"consistency_model", "CMStochasticIterativeScheduler", NULL, "", 2, 0, 0, "consistency models; Song et al. 2023"},
-    {"edm", "EDMEulerScheduler", "heun", "", 18, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
-    {"ddpm", "DDPMScheduler", NULL, "", 1000, 0, 0, "DDPM's own models; Ho et al. 2020"},
-    {"score_sde_ve", "ScoreSdeVeScheduler", NULL, "", 2000, 0, 0, "NCSN++ of score_sde; Song et al. 2021"},
+    {"sd1", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 1.x; Rombach et al. 2022"},
+    {"sd2", "DDIMScheduler", DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 768 pixels"},
+    {"sd2_base", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 512 pixels"},
+    {"sdxl", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion XL; Podell et al. 2023"},
+    {"sd_turbo", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SD Turbo; Sauer et al. 2023"},
+    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SDXL Turbo; Sauer et al. 2023"},
+    {"sdxl_lightning", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 4, 0, 0, 0, NULL, "SDXL Lightning; Lin et al. 2024, model card"},
+    {"playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, NULL, "Playground 2.5; Li et al. 2024"},
+    {"lcm", "LCMScheduler", "", "", 4, 0, 8.5, 0, NULL, "latent consistency models of SD and SDXL; Luo et al. 2023"},
+    {"tcd", "TCDScheduler", "", "", 4, 0, 0, 0, NULL, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
+    {"svd", "EulerDiscreteScheduler", DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
+     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, NULL, "Stable Video Diffusion; Blattmann et al. 2023"},
+    {"sd3", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=7", 28, 0, 0, 0, NULL, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
+    {"sd3.5_medium", "FlowMatchEulerDiscreteScheduler", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion 3.5 medium; sd3.5's own program"}, /* sd3_infer.py, November 2024 */
+    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "", 4, 0, 0, 0, NULL, "Stable Diffusion 3.5 large turbo"},
+    {"flux_dev", "FlowMatchEulerDiscreteScheduler", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5, 1, NULL, "Flux.1 dev, 1024 x 1024 pixels"},
+    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", "", "", 4, 0, 0, 1, NULL, "Flux.1 schnell"},
+    {"flux2_dev", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, dkp_flux2_mu, "Flux.2 dev, 1024 x 1024 pixels"}, /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
+    {"flux2_klein", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein, distilled, 1024 x 1024 pixels"}, /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
+    {"flux2_klein_base", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein base, 1024 x 1024 pixels"}, /* diffusers pipeline_flux2_klein.py, August 2026 */
+    {"z_image_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, NULL, "Z-Image-Turbo"}, /* Z-Image src/config, inference.py, January 2026 */
+    {"hidream", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, NULL, "HiDream-I1 full"}, /* HiDream-I1 inference.py, June 2025 */
+    {"hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, NULL, "HiDream-I1 dev"}, /* the same file */
+    {"hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, NULL, "HiDream-I1 fast"}, /* the same file */
+    {"kandinsky5_image", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, NULL, "Kandinsky 5 lite, images"}, /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
+    {"chroma", "FlowMatchEulerDiscreteScheduler", "", "guidance.scale=5", 35, 0, 0, 1, NULL, "Chroma1, without dynamic shifting"},
+    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
+    {"cogview4", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, NULL, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
+    {"auraflow", "FlowMatchEulerDiscreteScheduler", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, NULL, "AuraFlow"},
+    {"omnigen", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, NULL, "OmniGen; diffusers' conversion script"},
+    {"ltx_video", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, NULL, "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
+    {"mochi", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, NULL, "Mochi 1; diffusers' pipeline"}, /* pipeline_mochi.py, August 2026 */
+    {"kandinsky5", "FlowMatchEulerDiscreteScheduler", "shift=10", "guidance.scale=5", 50, 0, 0, 1, NULL, "Kandinsky 5, video"}, /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
+    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", "shift=7", "", 50, 0, 6, 1, NULL, "HunyuanVideo; Kong et al. 2024"},
+    {"hunyuan_video1.5", "FlowMatchEulerDiscreteScheduler", "shift=5", "guidance.scale=6", 50, 0, 0, 1, NULL, "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7"}, /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
+    {"wan2.1", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
+    {"wan2.2_5b", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.2 TI2V 5B"}, /* Wan2.2 wan/configs, March 2026 */
+    {"cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos 1.0; diffusers' conversion script"},
+    {"cosmos_predict2.5", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos Predict 2.5; diffusers' conversion script"},
+    {"cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 2B; Yang et al. 2024"},
+    {"cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 5B; Yang et al. 2024"}, /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
+    {"sana", "DPMSolverMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "Sana; Xie et al. 2024"},
+    {"pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "PixArt alpha and sigma; Chen et al. 2023"},
+    {"deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, NULL, "DeepFloyd IF, first stage"},
+    {"stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, NULL, "Stable Cascade; Pernias et al. 2023"},
+    {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
+    {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
+    {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */
+    {"diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, NULL, "Diffusion Policy, actions; Chi et al. 2023"}, /* diffusion_policy/config, December 2024 */
+    {"sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5, 0, NULL, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
+    {"consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, NULL, "consistency models; Song et al. 2023"},
+    {"edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, NULL, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
+    {"ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, NULL, "DDPM's own models; Ho et al. 2020"},
+    {"score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, NULL, "NCSN++ of score_sde; Song et al. 2021"},
 };
 /* clang-format on */
 #undef DKP_SD
@@ -12304,25 +12527,31 @@ static const char *dkp_model_name(int i) {
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
-    dk_json none;
+    dk_json none, given;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
     while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models)) 
+    if (!model || i == DKP_COUNT(dkp_models))
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     const dk_model_info *row = &dkp_models[i];
-    dkp_start_job(&job, &set, c, more, &none);
+    memset(&given, 0, sizeof given);
+    if (more) given = *more;
+    dkp_start_job(&job, &set, c, &given, &none);
     job.of = dkp_class_named(row->class_name);
     if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) job.more->to_zero = 1;
-    if (row->tokens > 0 && !(job.more->tokens > 0) && fabs(job.more->mu) <= 0) job.more->tokens = row->tokens;
+    if (row->to_zero) given.to_zero = 1;
+    if (!dkp_shift_given(&job)) given.tokens = row->tokens;
+    if (row->mu && given.tokens > 0) given.mu = row->mu(given.tokens, set.steps), given.tokens = 0;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
-    if (status == DK_OK && row->sampler) set.sampler = dk_sampler_named(row->sampler);
-    return dkp_end_job(&job, c, status);
+    if (status == DK_OK) status = dk_config_set(&set, row->more);
+    if (status == DK_OK && fabs(c->guidance.scale) > 0) set.guidance.scale = c->guidance.scale;
+    status = dkp_end_job(&job, c, status);
+    if (more) more->class_name = given.class_name, more->ignored[0] = 0;
+    return status;
 }
 
 DKP_FAST

@@ -57,9 +57,14 @@ static void begin(subject *s, dk_run *run) {
     if (dk_begin_plan(run, &s->plan, &s->c, s->x, s->memory, s->bytes)) fail(run->message);
 }
 
-/* Where outputs are checked, some elements begin as NaN. */
+/* Where outputs are checked, some elements begin as NaN, and all of short ones. */
 static void write_marks(const dk_eval *e) {
-    size_t chunk = dkp_chunk(e->dim);
+    size_t chunk = dkp_chunk(e->dim), all = e->dim * (size_t)e->batch;
+    if (all <= DKP_TILE) {
+        if (e->output) memset(e->output, 0, all * sizeof *e->output);
+        else memset(e->output_half, 0, all * sizeof *e->output_half);
+        return;
+    }
     for (size_t left = e->dim; left > 0; left -= left < chunk ? left : chunk) {
         if (e->output) e->output[left - 1] = 0;
         else e->output_half[left - 1] = 0;

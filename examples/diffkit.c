@@ -665,15 +665,18 @@ static int list_markdown(void) {
     }
     markdown_rows("Grids", dk_grid_at);
     markdown_rows("Noise schedules", dk_schedule_at);
-    printf("\n## Models\n\n`dk_config_for(&config, name, NULL)` sets what the model's own scheduler_config.json says. "
-           "Without a number of\nsteps it takes the customary one.\n\n| name | model | scheduler of diffusers | settings | steps |\n| --- | --- | "
-           "--- | --- | --- |\n");
+    printf("\n## Models\n\n`dk_config_for(&config, name, NULL)` sets what the model's own scheduler_config.json says, and then what "
+           "its program\ndoes besides: guidance and more, in the words of `dk_config_set`. Without a number of steps it takes the "
+           "customary one,\nand a `guidance.scale` that is set before stays. \"Told\" is the scale that the network is to be told, where "
+           "guidance was\ndistilled into it.\n\n"
+           "| name | model | scheduler of diffusers | its settings | besides | told | steps |\n| --- | --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; dk_model_at(i); i++) {
         const dk_model_info *row = dk_model_at(i);
-        const char *tick = *row->settings ? "`" : "";
-        printf("| `%s` | %s | %s%s%s | %s%s%s%s | %d |\n", row->name, row->about, row->class_name,
-               row->sampler ? ", " : "", row->sampler ? row->sampler : "", tick, row->settings, tick,
-               row->to_zero ? " levels to t = 0" : "", row->steps);
+        const char *tick = *row->settings ? "`" : "", *tick2 = *row->more ? "`" : "";
+        char told[16] = "";
+        if (row->told_scale > 0) snprintf(told, sizeof told, "%g", row->told_scale);
+        printf("| `%s` | %s | %s | %s%s%s%s | %s%s%s | %s | %d |\n", row->name, row->about, row->class_name, tick, row->settings, tick,
+               row->to_zero ? " levels to t = 0" : "", tick2, row->more, tick2, told, row->steps);
     }
     printf("\n## Names in other programs\n\n"
            "`dk_config_named(&config, name)` takes them all. It also takes a sampler's and a grid's name together, "

@@ -650,9 +650,57 @@ static void models_have_configs(void **state) {
         assert_non_null(job.of);
         dkp_say_defaults(&job);
         assert_true(dkp_say_words(&job, row->settings, 0));
+        assert_true(row->told_scale <= 0 || c.guidance.scale <= 0); /* distilled guidance needs no second evaluation */
+        c.guidance.scale = 1; /* it stays: none */
+        assert_int_equal(dk_config_for(&c, row->name, NULL), DK_OK);
+        check_near(c.guidance.scale, 1, 0, row->name);
         dk_plan_free(&plan);
     }
     assert_null(dk_model_at(-1));
+}
+
+/* What each program calls its network with at the first evaluations, and where its last step ends, by its own formulas; the
+   scale by which its loop combines what it gets. */
+static void new_models_tell_their_networks_what_their_programs_do(void **state) {
+    static const struct {
+        const char *name;
+        int steps;
+        double told[3], scale;
+    } rows[] = {
+        /* exp(mu)/(exp(mu) + 1/t - 1), t = 1, 49/50 ...; mu of its compute_empirical_mu, 2.0234 and 2.2912 */
+        {"flux2_dev", 50, {1, 0.9973090635379105, 0.9945213616687011}, 0},
+        {"flux2_klein", 4, {1, 0.9673839882381499, 0.9081439225213331}, 0},
+        {"flux2_klein_base", 50, {1, 0.9973090635379105, 0.9945213616687011}, 4},
+        {"z_image_turbo", 8, {0, 1 - 21.0 / 22, 1 - 18.0 / 20}, 0},   /* 1 - 3 t/(1 + 2 t), t = 1, 7/8, 6/8 */
+        {"hidream", 50, {999, 993, 986}, 5}, /* int(1000 t), t = 3 s/(1 + 2 s), s linear from 1 - 1e-6; diffusers */
+        {"kandinsky5", 50, {1000, 1000 * 490.0 / 491, 1000 * 480.0 / 482}, 5}, /* 10 t/(1 + 9 t) */
+        {"kandinsky5_image", 50, {1000, 1000 * 147.0 / 148, 1000 * 144.0 / 146}, 3.5},
+        {"hunyuan_video1.5", 50, {1000, 1000 * 245.0 / 246, 1000 * 240.0 / 242}, 6},
+        {"wan2.2_5b", 50, {999, 995, 991}, 5},
+        {"mochi", 64, {0, 1000 * 0.025 / 32, 2000 * 0.025 / 32}, 4.5}, /* its linear part: 1000 (1 - sigma) */
+        {"ace_step1.5_turbo", 8, {1, 21.0 / 22, 18.0 / 20}, 0},
+        {"hunyuan3d2.1", 50, {0, 1.0 / 49, 2.0 / 49}, 5}, /* linspace(0, 1, 50), whose last step goes nowhere */
+        {"pi0", 10, {1, 0.9, 0.8}, 0},
+        {"gr00t", 4, {0, 250, 500}, 0},
+        {"hidream_dev", 28, {1000, 993.6698032506417, 986.9257950530036}, 0}, /* shifted twice, as the ends of its list are */
+        {"vibevoice", 10, {999, 899, 799}, 1.3},
+        {"diffusion_policy", 100, {99, 98, 97}, 0},
+    };
+    (void)state;
+    for (int i = 0; i < (int)(sizeof rows / sizeof *rows); i++) {
+        dk_config c;
+        dk_plan plan;
+        memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+        c.dim = 1;
+        assert_int_equal(dk_config_for(&c, rows[i].name, NULL), DK_OK);
+        check_near(c.guidance.scale, rows[i].scale, 0, rows[i].name);
+        assert_int_equal(c.steps, rows[i].steps);
+        c.guidance.scale = 0;
+        assert_int_equal(dk_record(&plan, &c), DK_OK);
+        for (int k = 0; k < 3; k++) check_near(plan.call[k].condition, rows[i].told[k], 1e-9 * (1 + rows[i].told[k]), rows[i].name);
+        check_near(plan.level[plan.levels - 1].sigma, 0, 0, rows[i].name);
+        dk_plan_free(&plan);
+    }
 }
 
 static void models_are_what_their_pipelines_do(void **state) {
@@ -733,6 +781,7 @@ int main(void) {
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(long_words_are_survived),
         cmocka_unit_test(models_have_configs),
+        cmocka_unit_test(new_models_tell_their_networks_what_their_programs_do),
         cmocka_unit_test(converted_levels_end_where_the_file_says),
         cmocka_unit_test(one_step_of_plms_is_one_evaluation),
         cmocka_unit_test(models_are_what_their_pipelines_do),

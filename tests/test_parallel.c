@@ -107,7 +107,7 @@ enum { BATCH = 2, DIM = 35001, SIZE = BATCH * DIM };
 
 static int network(void *user, const dk_eval *e) {
     dk_number number = *(const dk_number *)user;
-    for (size_t i = 0; i < SIZE; i++) {
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
         dk_real x, F, G;
         if (number) dk_from_half(number, e->input_half + i, &x, 1);
         else x = e->input[i];
@@ -211,12 +211,13 @@ static void the_first_bad_number_is_named(void **state) {
         c.threads = 3, c.parallel = backwards, c.number = kind;
         assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
         assert_int_equal(dk_next(&run, &e), 1);
-        network(&kind, &e);
         size_t first = SIZE;
         for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
             char place[80];
-            if (number) e.output_half[bad[i]] = 0x7C00;
-            else e.output[bad[i]] = (dk_real)NAN;
+            network(&kind, &e);
+            for (size_t k = 0; k <= i; k++)
+                if (number) e.output_half[bad[k]] = 0x7C00;
+                else e.output[bad[k]] = (dk_real)NAN;
             if (bad[i] < first) first = bad[i];
             assert_int_equal(dk_next(&run, &e), 0);
             assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
@@ -224,6 +225,45 @@ static void the_first_bad_number_is_named(void **state) {
             if (!strstr(run.message, place)) fail_msg("%s, not %s", run.message, place);
             assert_int_equal(dk_next(&run, &e), 1);
         }
+        dk_end(&run);
+    }
+}
+
+/* Every evaluation goes wrong at first, in its last element. What it is asked is then the same again, and so is the result. */
+static void a_long_run_goes_on_after_bad_outputs(void **state) {
+    static dk_real x[SIZE], want[SIZE], before[SIZE], input[SIZE];
+    static uint16_t input_half[SIZE];
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++) {
+        const dk_number number = (dk_number)(i % 3);
+        dk_config c = long_config(dk_sampler_at(i)->name, 3);
+        dk_number kind = number;
+        dk_run run;
+        dk_eval e;
+        if (i % 2) c.schedule = dk_edm(0.1, 10), c.prediction = DK_PREDICT_EDM;
+        c.dim = SIZE / 12, c.batch = 12 / (1 + i % 2), c.number = number, c.threads = 1 + 2 * (i % 2), c.parallel = backwards;
+        if (dk_sample(&c, network, &kind, want)) fail_msg("%s: %s", dk_sampler_at(i)->name, dk_message(&c));
+        size_t n = c.dim * (size_t)c.batch;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        while (dk_next(&run, &e)) {
+            memcpy(before, dk_state(&run), n * sizeof *before);
+            if (number) memcpy(input_half, e.input_half, n * sizeof *input_half);
+            else memcpy(input, e.input, n * sizeof *input);
+            network(&kind, &e);
+            if (number) e.output_half[n - 1] = 0x7F80; /* NaN in fp16, infinity in bf16 */
+            else e.output[n - 1] = (dk_real)NAN;
+            assert_int_equal(dk_next(&run, &e), 0);
+            assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+            if (!strstr(run.message, "the network's output is NaN or infinite at step "))
+                fail_msg("%s: %s", dk_sampler_at(i)->name, run.message);
+            assert_int_equal(dk_next(&run, &e), 1);
+            assert_memory_equal(before, dk_state(&run), n * sizeof *before);
+            if (number) assert_memory_equal(input_half, e.input_half, n * sizeof *input_half);
+            else assert_memory_equal(input, e.input, n * sizeof *input);
+            network(&kind, &e);
+        }
+        if (run.status) fail_msg("%s: %s", dk_sampler_at(i)->name, run.message);
+        assert_memory_equal(x, want, n * sizeof *x);
         dk_end(&run);
     }
 }
@@ -244,6 +284,7 @@ int main(void) {
         cmocka_unit_test(every_part_has_memory_of_its_own),
         cmocka_unit_test(short_vectors_are_worked_on_alone),
         cmocka_unit_test(the_first_bad_number_is_named),
+        cmocka_unit_test(a_long_run_goes_on_after_bad_outputs),
         cmocka_unit_test(wrong_threads_are_refused),
         cmocka_unit_test(eight_threads_share_a_plan),
     };

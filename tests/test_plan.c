@@ -26,7 +26,7 @@ static void text_says_what_the_plan_does(void **state) {
                                "    x0 = 0.8 z0  -> x\n"
                                "step 0: noise level 4 -> 0.666667\n"
                                "    D0 = network(x0; 0.8)    t 0.8, alpha 0.2, sigma 0.8\n"
-                               "    x1 = 0.5 x0 + 0.5 D0  -> x\n"
+                               "    x1 = 0.5 x0 + 0.5 D0  -> buffer 1\n"
                                "step 1: noise level 0.666667 -> 0\n"
                                "    D1 = network(x1; 0.4)    t 0.4, alpha 0.6, sigma 0.4\n"
                                "    x2 = D1  -> x\n"
