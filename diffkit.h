@@ -3737,7 +3737,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
 
 /* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->aim.t - r->from.t));
 }
 
 /* Whether a step in the gauge is of finite length; one that is not is refused. */
@@ -3823,6 +3823,17 @@ static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
 }
+
+/* The same down to where noise begins, a level of the schedule, and noise back up. */
+static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau) {
+    dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+    if (r->sampler.law == DK_LAW_SDE_NOISE) dkr_refuse(r, "sampler.law", r->sampler.law, "another than sde_noise for this method");
+    if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
+    dkp_runge_kutta_to(r, tableau, split.up > 0 ? r->aim : r->to, dkr_zero);
+    if (split.up > 0) r->x = dkp_add_noise(r, dkr_scale(split.down.alpha / r->aim.alpha, r->x), split.up);
+}
+
+#define DKP_READS_RUNGE_KUTTA "gauge plain_last euler_to_data law eta noise_min noise_max"
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
    corrector repeats. */
@@ -4050,9 +4061,11 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     dkp_read_tableau(r, &tableau);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
-                                                        : "tableau gauge plain_last euler_to_data");
-    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
+    /* of a controlled step the last slope is the next one's first, without noise between them */
+    dkr_reads(r, r->own->pace                                ? "tableau gauge plain_last euler_to_data order"
+                 : r->status == DK_OK && tableau.embedded ? "tableau order " DKP_READS_RUNGE_KUTTA
+                                                             : "tableau " DKP_READS_RUNGE_KUTTA);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
 }
 
 /* Whether the sampler itself makes the step from clean data. */
@@ -4066,9 +4079,9 @@ static int dkp_leaves_data(const dk_recorder *r, const dk_level *from) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    dkr_reads(r, "alpha gauge plain_last euler_to_data");
+    dkr_reads(r, "alpha " DKP_READS_RUNGE_KUTTA);
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
-    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
@@ -4579,6 +4592,7 @@ static const dk_sampler_info dkp_samplers[] = {
 /* clang-format on */
 #undef DKP_DORMAND_PRINCE
 #undef DKP_WARM
+#undef DKP_READS_RUNGE_KUTTA
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {

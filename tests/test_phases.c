@@ -246,8 +246,8 @@ static void refusals_name_phase_and_field(void **state) {
         {3, 0, 0, "sampler=euler eta=-1", NULL, "phases[1], sampler.eta = -1: must be >= 0"},
         {3, 0, 0, "sampler=bogacki_shampine rtol=0.1", NULL, "phases[1], sampler.rtol and atol: must be 0 with phases"},
         {3, 0, 0, NULL, "guidance.scale=2 guidance.rescale=2", "phases[1], guidance.rescale = 2: must be 0 .. 1; needs scale"},
-        {3, 0, 0, "sampler=heun eta=0.5", NULL, "sampler.eta = 0.5: must be 0: this method uses tableau, gauge, plain_last, "
-                                                "euler_to_data, order, churn"},
+        {3, 0, 0, "sampler=euler snr=0.5", NULL, "sampler.snr = 0.5: must be 0: this method uses tableau, gauge, plain_last, "
+                                                 "euler_to_data, law, eta, noise_min, noise_max, churn"},
     };
     dk_phase phases[2] = {phase_at(2, NULL, NULL), phase_at(3, NULL, NULL)};
     dk_config c = check_config("flow", "euler", 6), other = c;
