@@ -118,7 +118,8 @@ static void take_call(reader *r, const dk_call *c) {
     take(c->condition), take(c->input_scale), take(c->d_x), take(c->d_f), take(c->clip);
     take(c->step), take(c->stage), take(c->needs), take(c->estimate);
     take(c->branch), take(c->branches);
-    for (int k = 0; k < DK_BRANCHES; k++) take(c->weight[k]);
+    for (int k = 0; k < DK_BRANCHES; k++)
+        if (k < 3 || c->weight[k] < 0 || c->weight[k] > 0) take(c->weight[k]);
     take_value(r, c->x);
     for (int k = 0; k < c->branches; k++) take_value(r, c->input + k);
     for (int k = 0; k < c->branches; k++) take_value(r, c->output + k);

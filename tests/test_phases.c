@@ -283,7 +283,7 @@ static void refusals_name_phase_and_field(void **state) {
     hooked.hook = first_hook;
     phases[1] = phase_at(3, NULL, &hooked);
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-    assert_int_equal(strncmp(dk_message(&c), "phases[1], guidance.hook: ", 26), 0);
+    assert_int_equal(strncmp(dk_message(&c), "phases[1], guidance.hook and guider: ", 37), 0);
     phases[1] = phase_at(3, NULL, NULL);
     assert_int_equal(dk_config_set(&other, "sampler=bogacki_shampine rtol=0.1 atol=0.1"), DK_OK);
     c.sampler = other.sampler;
