@@ -3280,14 +3280,18 @@ static void dkp_end_step(dk_recorder *r) {
     r->step++, own->within = 0;
 }
 
+/* The noise level below which a phase begins. */
+static double dkp_phase_level(const dk_config *c, const dk_phase *p) {
+    return dk_noise_level(dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level));
+}
+
 /* The phase that step i of the plan is in: 1, 2 ..., 0 before all of them. */
 static int dkp_phase_of(const dk_recorder *r, int i) {
     const dk_config *c = r->config;
     int k = c->phase_count;
     for (; k > 0; k--) {
         const dk_phase *p = &c->phases[k - 1];
-        dk_level begins = dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level);
-        if (p->step ? i >= p->step : dk_noise_level(dkp_plan_level(r, i)) < dk_noise_level(begins)) break;
+        if (p->step ? i >= p->step : dk_noise_level(dkp_plan_level(r, i)) < dkp_phase_level(c, p)) break;
     }
     return k;
 }
@@ -7845,6 +7849,8 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
         if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
         else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
         else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
+        else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
+            status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
         else if (dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)

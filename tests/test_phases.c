@@ -243,6 +243,7 @@ static void refusals_name_phase_and_field(void **state) {
         {0, HUGE_VAL, 0, NULL, NULL, "phases[1], level = inf: must be finite"},
         {3, 0, DK_UNIT_FLOW, NULL, NULL, "phases[1], unit = 3: must be a dk_unit, default with step"},
         {0, 1, 99, NULL, NULL, "phases[1], unit = 99: must be a dk_unit, default with step"},
+        {2, 0, 0, NULL, NULL, "phases[1], step or level: must come after that of the phase before"},
         {3, 0, 0, "sampler=euler eta=-1", NULL, "phases[1], sampler.eta = -1: must be >= 0"},
         {3, 0, 0, "sampler=bogacki_shampine rtol=0.1", NULL, "phases[1], sampler.rtol and atol: must be 0 with phases"},
         {3, 0, 0, NULL, "guidance.scale=2 guidance.rescale=2", "phases[1], guidance.rescale = 2: must be 0 .. 1; needs scale"},
@@ -275,6 +276,11 @@ static void refusals_name_phase_and_field(void **state) {
         assert_string_equal(dk_message(&c), rows[i].message);
         assert_int_equal(dk_resolve(&c), i + 1 < COUNT(rows) ? DK_ERROR_CONFIG : DK_OK);
     }
+    dk_phase levels[2] = {phase_below(0.5, DK_UNIT_FLOW), phase_below(1, DK_UNIT_SIGMA)}; /* the same */
+    other.phases = levels, other.phase_count = 2;
+    assert_int_equal(dk_record(&plan, &other), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&other), "phases[1], step or level: must come after that of the phase before");
+    other.phases = NULL, other.phase_count = 0;
     dk_sampler unknown = dk_sampler_named("eulr");
     phases[1] = phase_at(3, &unknown, NULL);
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
