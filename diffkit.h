@@ -66,7 +66,7 @@
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods, adams2 and adams3 use slopes there, too.
+         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods use slopes there, too.
          A step from sigma = 0 (inversion) gives alpha D + sigma N, where N is the predicted noise: the network
          must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
@@ -575,8 +575,9 @@ typedef struct dk_sampler {
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
     double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
-                       of it, 0 .. 1, the rest is alpha D. At 0 Runge-Kutta methods make one, too, where the network knows
-                       sigma = 0 and tells the noise: on flow, say */
+                       of it, 0 .. 1, the rest is alpha D: adams2 and adams3 gain by 0.5 on smooth data, and leave noise
+                       on points and hard edges. At 0 Runge-Kutta methods make one, too, where the network knows sigma = 0
+                       and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -3346,7 +3347,7 @@ static void dkp_go_back(dk_recorder *r, int i) {
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
-static int dkp_default_sampler(dk_sampler *s);
+static void dkp_default_sampler(dk_sampler *s);
 static void dkp_record_from_data(dk_recorder *r);
 static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
 
@@ -3727,6 +3728,9 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
 
 DKP_SMALL
 
+/* Whether the step ends in alpha D, whatever the state and the past are. */
+static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r->sampler.plain_last > 0); }
+
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than steps are
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
@@ -3971,6 +3975,7 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
 static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int left) {
     double here = dkp_axis(r, m->classical, &r->from);
     dkp_multistep_estimate(r, m);
+    if (dkp_ends_in_D(r) && !r->sampler.pece) return;
     dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, &r->from, m->D));
     if (r->sampler.corrector && m->past.count > 1 && r->step > m->as_predicted)
         dkp_multistep_correct(r, m, left);
@@ -4174,7 +4179,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !(s->plain_last > 0));
+    int end = r->from.alpha <= 0 || dkp_ends_in_D(r);
     double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
     dkp_langevin(r, a);
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
@@ -4624,8 +4629,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
     DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
-    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow plain_last=0.5", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
-    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow plain_last=0.5", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
@@ -4654,9 +4659,9 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
 }
 
 /* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
-   programs that name none have only these in them. Whether it goes with the power grid: adams2, adams3 and their like. */
-static int dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
+   programs that name none have only these in them. */
+static void dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
@@ -4666,10 +4671,12 @@ static int dkp_default_sampler(dk_sampler *s) {
         if (!s->order) s->order = 2;
         if (!s->corrector) s->corrector = 3;
         if (!s->gauge) s->gauge = DK_GAUGE_FLOW;
-        if (!(s->plain_last > 0)) s->plain_last = 0.5;
-        return 1;
     }
-    return 0;
+}
+
+/* adams2, adams3 and their like have the power grid where none is named. */
+static int dkp_goes_with_power(const dk_sampler *s) {
+    return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -7876,9 +7883,9 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    int adams = dkp_default_sampler(&c->sampler);
+    dkp_default_sampler(&c->sampler);
     if (g->spacing == DK_SPACING_DEFAULT) {
-        g->spacing = dkp_default_spacing(c, adams);
+        g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }
@@ -10356,7 +10363,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);
-        if (r->to.sigma <= 0 && !(r->sampler.plain_last > 0)) {
+        if (dkp_ends_in_D(r)) {
             r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
         } else if (r->step < warmup) {
             K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));
