@@ -868,7 +868,8 @@ typedef struct dk_eval {
     dk_level level;  /* in the sampler's schedule */
     double t_end;    /* The same where the step ends, or, with noise behind it, where that begins: the second time of flow maps. */
     dk_level end;    /* A step to sigma = 0 has no finite lambda or c_noise */
-    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: the first one's size is
+                        measured), 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
     int phase;       /* of the step: 1, 2 ... of dk_config.phases; 0: before all of them */
@@ -902,8 +903,8 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
    and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with dk_state as it
    was, and all of its output is to be written again. A hook, noise source or back end that failed is asked again; until then x
-   holds what is done of the step. A run that has ended in an error (the step size became too small, the result in x is not
-   finite) says so again. */
+   holds what is done of the step. A run that has ended in an error (the step size became too small, the result is not
+   finite) says so again. Where the result is not finite x is what dk_state was before, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -1209,7 +1210,8 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
-   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
+   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. A word that
+   is no field's is passed over. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
@@ -1604,6 +1606,7 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_finish(dk_run *run, const dk_pass *pass);
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
@@ -5798,14 +5801,30 @@ static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
 
 DKP_SMALL
 
-/* An overflow of the last step, e.g.: evaluations have found every other. */
-static dk_status dkp_check_result(dk_run *run) {
-    size_t bad;
-    if (run->config.unchecked) return DK_OK;
-    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
+/* An overflow of the last step, e.g.: evaluations have found every other. x is then the state of the last evaluation. */
+static dk_status dkp_end_unless_good(dk_run *run, size_t bad) {
+    const dk_plan *p = dkp_plan_of(run);
     if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
+    int slot = p->calls && !run->config.backend ? p->value[p->call[p->calls - 1].x].slot : 0;
+    if (slot > 0) memcpy(run->x, dkp_buffer(run, slot), run->size * sizeof *run->x);
     dkp_end_in(run);
     return run->status;
+}
+
+/* Whether a pass is the last one, and writes over what it begins with: on this machine it is then tried first. */
+static int dkp_is_tried(const dk_run *run, const dk_pass *pass) {
+    const dkp_pace *p = &run->own.pace;
+    return pass->boundary == DK_BOUNDARY_END && !pass->repeats && !run->config.backend && !run->config.unchecked &&
+           (!run->own.controller || (p->phase == DKP_PLAIN && p->place + 1 == run->config.steps));
+}
+
+/* The result of what was not tried. */
+static dk_status dkp_check_result(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    size_t bad;
+    if (run->config.unchecked || dkp_is_tried(run, &p->pass[p->passes - 1])) return DK_OK;
+    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
+    return dkp_end_unless_good(run, bad);
 }
 
 /* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
@@ -5948,7 +5967,8 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
-            int answer = backend->rows(backend->user, run, pass);
+            int tried = dkp_is_tried(run, pass), answer = tried ? 0 : backend->rows(backend->user, run, pass);
+            if (tried && dkp_end_unless_good(run, dkp_finish(run, pass)) != DK_OK) return 0;
             if (answer) {
                 if (own->looking) dkp_take_back(run);
                 else dkp_fail_backend(run, answer, "the back end failed to run a pass");
@@ -8951,6 +8971,8 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
+    DKP_TRIALS = 4,      /* buffers that the last pass may write and be tried, */
+    DKP_TRIAL = 128,     /* on so many elements at a time */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -9310,9 +9332,32 @@ typedef struct dkp_window {
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+    dk_real *trial;      /* short tiles that are written instead of buffers; NULL: buffers are */
+    char *tried[DKP_TRIALS]; /* the buffers */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
+
+/* Which short tile is written instead of a buffer; -1: none yet. */
+static int dkp_trial_of(const dkp_window *w, const char *buffer) {
+    int k = 0;
+    while (k < DKP_TRIALS && w->tried[k] != buffer) k++;
+    return k < DKP_TRIALS ? k : -1;
+}
+
+/* From the operation on that writes a buffer, the buffer is a short tile. */
+static void dkp_redirect(dkp_window *w) {
+    for (dkp_op *op = w->op; w->trial && op < w->op + w->ops; op++) {
+        for (int m = 0; m < op->terms; m++) {
+            int k = dkp_trial_of(w, op->v[m]);
+            if (k >= 0) op->v[m] = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << m);
+        }
+        if (!(op->moves >> DKP_TERMS)) continue;
+        int k = dkp_trial_of(w, op->y);
+        if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
+        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS);
+    }
+}
 
 static void dkp_run_window(dkp_window *w) {
     size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
@@ -9334,6 +9379,7 @@ static void dkp_look_ahead(dkp_window *w) {
 
 /* Makes room for more operations. */
 static void dkp_flush(dkp_window *w) {
+    dkp_redirect(w);
     dkp_run_window(w);
     w->ops = w->draws = 0, w->many = 1;
 }
@@ -9483,28 +9529,31 @@ static size_t dkp_share_search(dkp_work *w) {
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
 /* With the local tiles of a part. */
-static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part) {
+static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part, dk_real *trial) {
     const dk_plan *plan = dkp_plan_of(run);
     size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
     w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
     w->wide = w->tiles + locals * DKP_TILE;
     w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
     w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
+    w->trial = trial;
 }
 
-static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+/* The first element that is NaN or infinite, of outputs that are looked at, or of what x would be after a trial; the size if
+   there is none. */
+static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t end, dk_real *trial) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    size_t tile = trial ? DKP_TRIAL : fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_outputs(dkp_open_call(run), outputs) : 0;
     dkp_window w;
-    dkp_open_window(&w, run, (size_t)part);
+    dkp_open_window(&w, run, (size_t)part, trial);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
         size_t rest = by_sample && span - from < to - at ? span - from : to - at;
@@ -9514,19 +9563,34 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (rest < w.n) w.n = rest;
         for (int k = 0; k < looking; k++) {
             size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
-            run->own.sums[part] = (double)bad;
-            if (bad < at + w.n) return;
+            if (bad < at + w.n) return bad;
         }
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
-        if (resolve) w.ops = w.noises = w.draws = 0;
+        if (resolve) w.ops = w.noises = w.draws = 0, memset(w.tried, 0, sizeof w.tried);
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
+        if (resolve) dkp_redirect(&w);
         dkp_run_window(&w);
+        if (!trial) continue;
+        int of_x = dkp_trial_of(&w, (const char *)run->x);
+        size_t bad = 0;
+        dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
+        if (bad < w.n) return at + bad;
     }
-    if (looking) run->own.sums[part] = (double)run->size;
+    return run->size;
+}
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    size_t bad = dkp_run_units(work, part, first, end, NULL);
+    if (work->run->own.looking) work->run->own.sums[part] = (double)bad;
+}
+
+DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first, size_t end) {
+    dk_real trial[DKP_TRIALS * DKP_TRIAL];
+    work->run->own.sums[part] = (double)dkp_run_units(work, part, first, end, trial);
 }
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
@@ -9539,7 +9603,7 @@ static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
         if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
-            if (!w.run) dkp_open_window(&w, run, 0), w.n = w.ahead.element = w.ahead.end = run->size;
+            if (!w.run) dkp_open_window(&w, run, 0, NULL), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
@@ -9598,6 +9662,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
         size *= norm->rtol;
         if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
         else if (size < norm->atol) size = norm->atol;
+        if (!dkp_finite(size) || !dkp_finite(difference)) return HUGE_VAL; /* no such state is good */
         if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
     }
     return sum;
@@ -9735,6 +9800,32 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
     }
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, number, {vector}};
     return dkp_share_search(&work);
+}
+
+/* Buffers that a pass writes, at most. */
+static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
+    int n = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++) n += p->value[p->row[k].dst].kind != DK_VALUE_LOCAL;
+    return n;
+}
+
+/* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
+   more buffers than a trial has tiles, as a sampler of one's own may, is not tried. */
+DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
+    dk_real before[DKP_TRIALS * DKP_TRIAL];
+    int writes = dkp_writes(dkp_plan_of(run), pass), few = run->size <= (size_t)DKP_COUNT(before);
+    if (!few && writes > 0 && writes < DKP_TRIALS) {
+        dkp_work work = {run, dkp_try_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
+        size_t bad = dkp_share_search(&work);
+        if (bad == run->size) dkp_rows(NULL, run, pass);
+        return bad;
+    }
+    size_t n = few ? run->size : 0;
+    DKP_FOR_EACH(n, before, run->x[i]);
+    dkp_rows(NULL, run, pass);
+    size_t bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    if (bad < run->size) DKP_FOR_EACH(n, run->x, before[i]);
+    return bad;
 }
 
 static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, NULL, NULL, NULL, NULL, NULL};
@@ -12845,8 +12936,15 @@ static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
         if (!dkp_digits(r)) return dkp_bad_json(r, "digits are expected");
     }
     size_t n = (size_t)(r->at - first);
-    if (n >= DKP_TOKEN) return dkp_bad_json(r, "the number has too many digits");
-    memcpy(out, first, n), out[n] = 0;
+    if (n < DKP_TOKEN) {
+        memcpy(out, first, n), out[n] = 0;
+        return 1;
+    }
+    if (r->at == r->end) return dkp_bad_json(r, ""); /* what is behind it ends it */
+    dkp_text t = {out, DKP_TOKEN, 0};
+    double v;
+    if (!dkp_read_real(&first, &v)) return dkp_bad_json(r, "the number is too large");
+    dkp_put_exact(&t, v);
     return 1;
 }
 
