@@ -15,6 +15,7 @@
 #   make frame-loop  a game that makes its world in some milliseconds of every frame: many runs, cancelled, saved and loaded
 #   make late      many runs in flight, whose network answers late and in another order
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
+#   make backend-opencl  digits whose vectors stay on a device, by OpenCL; make backend-vulkan: by Vulkan
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make mpi-sample  build/mpi_sample: any number of samples over many machines, kills survived (MPI); make mpi is the same
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
@@ -73,7 +74,7 @@ $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: exam
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 $(BUILD)/demo: examples/fit.h examples/digits/plans.h
-$(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h
+$(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h examples/shader.h
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
@@ -205,6 +206,24 @@ $(BUILD)/mpi_sample: examples/mpi_sample.c examples/digits.h examples/png.h diff
 mpi mpi-sample: $(BUILD)/mpi_sample
 	@echo "now try: mpirun -n 2 $< $(BUILD)/samples --samples 1000"
 
+# Vectors on a device: the example, and tests/backend/backend.h against it.
+BACKEND = examples/backends/program.h examples/shader.h $(ENGINE) tests/backend/device.c tests/backend/backend.h
+BACKEND_COMPILE = $(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP)
+NEED_opencl = $(call need,$(call INCLUDES,CL/cl.h,),OpenCL,opencl-headers and ocl-icd-opencl-dev (Debian$(,) Ubuntu)$(,) and a driver such as pocl-opencl-icd)
+NEED_vulkan = $(call need,$(call INCLUDES,vulkan/vulkan.h,),Vulkan,libvulkan-dev and glslang-tools (Debian$(,) Ubuntu)$(,) and a driver such as mesa-vulkan-drivers)
+LIBRARY_opencl = -lOpenCL
+LIBRARY_vulkan = -lvulkan
+$(BUILD)/backend_opencl $(BUILD)/backend_vulkan: $(BUILD)/backend_%: examples/backends/%.c $(BACKEND) | $(BUILD)
+	$(NEED_$*)
+	$(BACKEND_COMPILE) $< -o $@ $(LIBRARY_$*) $(LIBS)
+$(BUILD)/device_opencl $(BUILD)/device_vulkan: $(BUILD)/device_%: examples/backends/%.c $(BACKEND) | $(BUILD)
+	$(NEED_$*)
+	$(BACKEND_COMPILE) -DBACKEND='"$<"' tests/backend/device.c -o $@ $(LIBRARY_$*) $(LIBS)
+
+.PHONY: backend-opencl backend-vulkan
+backend-opencl backend-vulkan: backend-%: $(BUILD)/backend_%
+	$< examples/digits/weights.bin $(BUILD)/backend_$*.png
+
 engine: $(BUILD)/engine_loop
 	$<
 
@@ -244,6 +263,7 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.m
 	sh tests/snippets.sh $(PAGES) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
+$(BUILD)/test_backend: $(wildcard tests/backend/*.h)
 
 # Small programs in examples, tested by tests/test_programs.sh.
 PROGRAMS = hello particles texture textures figures frame_loop policy late
@@ -350,7 +370,7 @@ size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/backend/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -354,6 +354,7 @@ typedef enum dk_number {
     X(LAMBDA, "lambda", "usa", DEFAULT, 0, 0, 0, "log-SNR linear; Lu et al. 2022") \
     X(UNIFORM, "uniform", "", DEFAULT, 0, 0, 0, "t linear") \
     X(QUADRATIC, "quadratic", "", DEFAULT, 0, 0, 0, "sqrt(t) linear; Song et al. 2020") \
+    X(SWAY, "sway", "", DEFAULT, -1, 0, 0, "t falls as v + a (cos(pi v/2) - 1 + v), v linear, a = sway; at -1 cosine; F5-TTS, Chen et al. 2024, CosyVoice") \
     X(LEADING, "leading", "T", DEFAULT, 0, 0, 0, "timesteps 0, r, 2r ... + n, r = T/steps whole, n = offset; Ho et al. 2020") \
     X(TRAILING, "trailing", "T", DEFAULT, 0, 0, 0, "timesteps T-1, T-1-r ..., r = T/steps; Lin et al. 2023") \
     X(LINSPACE, "linspace", "T", DEFAULT, 0, 0, 0, "timesteps T-1 to 0, linear; Nichol & Dhariwal 2021") \
@@ -894,13 +895,14 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
    or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers
-   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end. */
+   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no
+   `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
 DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* The state that the evaluation now out looks at; after the end, the result. batch * dim numbers that are the run's, good
-   until the next call; NULL where there is no run, or with a back end. */
+   until the next call; NULL where there is no run, or with a back end whose `get` is missing or fails. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
@@ -908,8 +910,12 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 /* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
    DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
+/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. PHILOX's element i of sample b is
+   dk_normals(seed, first_sample + b, request.draw, i, ...), seed plus the source's seed_offset; with seeds it is
+   dk_normals(seeds[b], 0, ...). docs/noise.md has the recipe. DK_ERROR_ORDER where the plan has no such draw. */
+DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
-   dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
+   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have been begun with
    the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
    run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
    anywhere: they are checked before they are used. mask, known and callbacks are not saved. Of a noise function of your own only
@@ -1037,7 +1043,6 @@ typedef struct dk_draw {
 /* What a plan keeps for the library: private. */
 typedef struct dkp_planned {
     int owned;  /* its memory is dk_plan_free's */
-    int noises; /* extra full-size buffers when noise comes from a callback */
     int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
     int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
     int hooked; /* needs dk_config.guidance.hook */
@@ -1055,6 +1060,7 @@ struct dk_plan {
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
+    int noises;  /* the most draws of one pass: as many more full-size buffers if they are not made where they are used */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -1111,6 +1117,7 @@ typedef struct dkp_run {
     char why[DK_MESSAGE_SIZE]; /* and its words */
     int inside;                /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
+    dk_real *mirror; /* what a back end's buffers are brought to */
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
@@ -1130,6 +1137,7 @@ struct dk_run {
     dk_real *x;          /* the caller's */
     size_t dim, size;    /* size = batch * dim */
     double *scalars;     /* for back ends: number n of sample b, as terms name it, at (n - 1) * batch + b */
+    void *device;        /* a back end's own, for this run */
     dk_config config;    /* resolved copy; pointers in it stay the caller's */
     dk_status status;    /* of the last call */
     char message[DK_MESSAGE_SIZE];
@@ -1209,17 +1217,40 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
-/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
-   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
+/* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. All but `rows` may be
+   NULL. Without norm or find_bad, `get` brings what they look at, and the library looks. One dk_backend may serve any number
+   of runs; what it keeps for one is run->device. Long form: docs/embedding.md.
+
+   Sizes: dk_run_plan(run) has them before the first pass: buffers (slots 1 .. buffers, and 0), halves, locals. With step-size
+   control the plan changes and they do not. Every buffer is run->size numbers. Branches of guidance use slots
+   that follow one another, which `doubled` wants without gaps.
+   Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
+   c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
+   The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
+   both are there or neither. A run asks for nothing but these functions, the denoiser, hook, guider and noise sources.
+   Waiting: rows may return before its work is done; so may find_bad, see there. norm waits, for the host looks at what it gives.
+   An unchecked run of a plan without norms never waits.
+   Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so nothing may
+   be done. < 0 says that something failed which was asked before: the run ends there, for nobody knows what its buffers
+   hold. */
 typedef struct dk_backend {
     void *user;
-    /* all rows of a pass, in order, for every element */
+    /* All rows of a pass, in order, for every element. */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
-    /* a norm of the plan, for every sample */
+    /* A norm of the plan for every sample. of_sample is its place in run->scalars, where terms find it. */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite;
-       size if none is. What the network leaves unwritten is the back end's to mark. */
-    int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
+    /* *bad = index of the first element that is NaN or infinite, size if none is: of a value of the plan that the network has made, or,
+       value -1, of the result, buffer 0 at the end. What the network leaves unwritten is the back end's to mark. One that does not wait says size, and the next call tells
+       of an earlier output by *bad and a return < 0; the call at the end waits, and with step-size control every call. */
+    int (*find_bad)(void *user, dk_run *run, int value, size_t *bad);
+    /* Before the first pass. If it fails, so does dk_begin, and end is not called. */
+    int (*begin)(void *user, dk_run *run);
+    /* From dk_end, of a run that is over or not: the last chance to bring slot 0 somewhere. */
+    void (*end)(void *user, dk_run *run);
+    /* A buffer to the host and from it, run->size numbers of its kind (BUFFER, HALF; get: GIVEN, too), when all work on it is done:
+       for dk_state, dk_denoised and dk_save, and for dk_load. */
+    int (*get)(void *user, dk_run *run, dk_value_kind kind, int slot, void *to);
+    int (*put)(void *user, dk_run *run, dk_value_kind kind, int slot, const void *from);
 } dk_backend;
 
 /* ----------------------------------------------------------------- >>decl-names  Lists of names */
@@ -1527,10 +1558,12 @@ enum {
     DKP_TERMS = 8    /* of a sum at a time */
 };
 typedef struct dkp_sizes {
-    size_t buffers, halves, noise, scalars, sums, streams, tiles, all;
+    size_t buffers, halves, noise, scalars, sums, streams, tiles, mirror, all;
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
+static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
+static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place);
 DKP_INLINE const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
@@ -2469,6 +2502,9 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     case DK_SPACING_QUADRATIC:
         from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
         return dkp_at_t(s, root * root);
+    case DK_SPACING_SWAY:
+        root = f + g->a * (dkp_cos(0.5 * dkp_pi * f) - 1 + f);
+        return dkp_at_t(s, i == n - 1 ? g->clean.t : g->noisy.t + root * (g->clean.t - g->noisy.t));
     case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
     case DK_SPACING_SGM_UNIFORM:
         from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
@@ -4788,7 +4824,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
-        if (pass->noises > p->own.noises) p->own.noises = pass->noises;
+        if (pass->noises > p->noises) p->noises = pass->noises;
         int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
         dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart; or by a guider */
         int outputs = 0;
@@ -5311,9 +5347,17 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     own->sums = (double *)(void *)(base += sizes.scalars);
     own->streams = base += sizes.sums;
     own->tiles = (dk_real *)(void *)(base += sizes.streams);
+    own->mirror = (dk_real *)(void *)(base + sizes.tiles);
     /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
     memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
-    return DK_OK;
+    if (!c->backend || !c->backend->begin) return DK_OK;
+    own->inside = 1;
+    int failed = c->backend->begin(c->backend->user, run);
+    own->inside = 0;
+    if (!failed) return DK_OK;
+    if (own->owned) DKP_FREE(own->owned);
+    run->size = 0, own->owned = NULL;
+    return dkp_fail_text(c->message, DK_ERROR_CALLBACK, "the back end failed to begin");
 }
 
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
@@ -5328,8 +5372,8 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     const dk_backend *b = c ? c->backend : NULL;
     const char *wrong = !c         ? "config = NULL: must be a dk_config"
                         : !b && !x ? "x = NULL: must be batch * dim numbers"
-                        : b && !(b->rows && b->norm && b->find_bad)
-                            ? "backend: rows, norm and find_bad must be functions"
+                        : b && !(b->rows && ((b->norm && b->find_bad) || b->get))
+                            ? "backend: rows must be a function, and norm and find_bad, or get instead"
                             : NULL;
     if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
@@ -5411,6 +5455,9 @@ DK_API void dk_end(dk_run *run) {
         dkp_refuse_inside(run);
         return;
     }
+    const dk_backend *b = run->size ? run->config.backend : NULL;
+    run->own.inside = 1;
+    if (b && b->end) b->end(b->user, run);
     dk_plan_free(&run->own.plan);
     if (run->own.owned) DKP_FREE(run->own.owned);
     memset(run, 0, sizeof *run);
@@ -5487,22 +5534,52 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
                                                   : "the network's input is beyond 3.39e38, the largest number of bf16,");
 }
 
+/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
+static void dkp_end_in(dk_run *run) {
+    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    memcpy(run->own.why, run->message, sizeof run->own.why);
+}
+
+/* answer < 0: of something that was asked before. */
+static dk_status dkp_fail_backend(dk_run *run, int answer, const char *what) {
+    dkp_fail_run(run, DK_ERROR_CALLBACK, what);
+    if (answer < 0) dkp_end_in(run);
+    return run->status;
+}
+
+/* A back end that does not wait tells of an earlier output. */
+static dk_status dkp_ask_for_bad(dk_run *run, int value, size_t *bad, const char *failed) {
+    const dk_backend *b = run->config.backend;
+    const dk_plan *p = dkp_plan_of(run);
+    dk_value_kind kind = value < 0 ? DK_VALUE_BUFFER : (dk_value_kind)p->value[value].kind;
+    *bad = run->size;
+    if (b && b->find_bad) {
+        int answer = b->find_bad(b->user, run, value, bad);
+        if (answer >= 0 || *bad >= run->size) return answer ? dkp_fail_backend(run, answer, failed) : DK_OK;
+        dkp_fail_at(run, *bad, "an output of the network is NaN or infinite, which was found");
+        dkp_end_in(run);
+        return run->status;
+    }
+    const void *v = dkp_fetch(run, kind, value < 0 ? 0 : p->value[value].slot, 0);
+    if (!v) return run->status;
+    *bad = dkp_find_in(run, v, kind == DK_VALUE_HALF ? p->number : DK_NUMBER_REAL);
+    return DK_OK;
+}
+
 static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
     size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
-    const dk_real *x = dk_state(run); /* NULL with a back end */
+    const dk_real *x = dk_state(run);
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
-    int unwritten = x && !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
+    int unwritten = !run->config.backend &&
+                    !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
     return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
-    const dk_backend *b = dkp_backend(run);
-    int slot = dkp_plan_of(run)->value[value].slot;
-    size_t bad = run->size;
-    if (b->find_bad(b->user, run, slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    return bad < run->size ? dkp_fail_output(run, slot, bad) : DK_OK;
+    size_t bad;
+    if (dkp_ask_for_bad(run, value, &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
+    return bad < run->size ? dkp_fail_output(run, dkp_plan_of(run)->value[value].slot, bad) : DK_OK;
 }
 
 DKP_FAST
@@ -5564,20 +5641,11 @@ static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
 
 DKP_SMALL
 
-/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
-static void dkp_end_in(dk_run *run) {
-    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
-    memcpy(run->own.why, run->message, sizeof run->own.why);
-}
-
 /* An overflow of the last step, e.g.: evaluations have found every other. */
 static dk_status dkp_check_result(dk_run *run) {
-    const dk_backend *b = run->config.backend;
-    size_t bad = run->size;
-    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
-    if (!b) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
-    else if (b->find_bad(b->user, run, 0, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
+    size_t bad;
+    if (run->config.unchecked) return DK_OK;
+    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
     if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
     dkp_end_in(run);
     return run->status;
@@ -5598,6 +5666,12 @@ DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
     if (draw < 0 || draw >= dkp_plan_of(run)->draws)
         return dkp_fail_saying(run->message, DK_ERROR_ORDER, "draw = %d: must be one of the plan's", draw);
     return out ? dkp_fill_draw(run, draw, out) : dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
+}
+
+DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request) {
+    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws || !source || !request) return DK_ERROR_ORDER;
+    *source = *dkp_source(run, draw), *request = dkp_request(run, draw);
+    return DK_OK;
 }
 
 /* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
@@ -5656,9 +5730,8 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
     const dk_backend *b = dkp_backend(run);
     if (before->boundary != DK_BOUNDARY_NORM) return dkp_call_user(run, before);
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (b->norm(b->user, run, &dkp_plan_of(run)->norm[before->index], result))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
-    return DK_OK;
+    int answer = (b->norm ? b->norm : dkp_norms)(b->user, run, &dkp_plan_of(run)->norm[before->index], result);
+    return answer ? dkp_fail_backend(run, answer, "the back end failed to take a norm") : DK_OK;
 }
 
 static dk_status dkp_check_outputs(dk_run *run) {
@@ -5720,9 +5793,10 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
-            if (backend->rows(backend->user, run, pass)) {
+            int answer = backend->rows(backend->user, run, pass);
+            if (answer) {
                 if (own->looking) dkp_take_back(run);
-                else dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                else dkp_fail_backend(run, answer, "the back end failed to run a pass");
                 return 0;
             }
             own->looking = 0;
@@ -5780,15 +5854,16 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status == DK_OK) status = dk_continue(&run, denoise, user);
     const dk_real *state = dk_state(&run);
-    if (status != DK_OK && state && state != x) memcpy(x, state, run.size * sizeof *x);
+    if (status != DK_OK && state && !run.config.backend && state != x) memcpy(x, state, run.size * sizeof *x);
     if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->size || run->config.backend) return NULL;
-    return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
+    if (!run || !run->size || (run->config.backend && !run->config.backend->get)) return NULL;
+    int slot = run->own.waiting ? dkp_plan_of(run)->value[dkp_open_call(run)->x].slot : 0;
+    return (const dk_real *)dkp_fetch((dk_run *)(uintptr_t)run, DK_VALUE_BUFFER, slot, 0); /* writes to workspace alone */
 }
 
 
@@ -7033,6 +7108,7 @@ enum {
     X('r', "grid.c_2", grid.b, DKP_SPACED(IDDPM), "> 0 and <= 1 (0: 0.008)") \
     X('r', "grid.mean", grid.a, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "-100 .. 100") \
     X('r', "grid.deviation", grid.b, DKP_SPACED(LAPLACE) | DKP_SPACED(LOGIT_NORMAL), "> 0 and <= 100 (0: by spacing)") \
+    X('r', "grid.sway", grid.a, DKP_SPACED(SWAY), "-1 .. 1.75 (0: -1)") \
     X('r', "grid.threshold", grid.a, DKP_SPACED(LINEAR_QUADRATIC), "> 0 and < 1 (0: 0.025)") \
     X('i', "grid.linear_steps", grid.n, DKP_SPACED(LINEAR_QUADRATIC), ">= 0 and below steps") \
     X('r', "grid.beta_a", grid.a, DKP_SPACED(BETA) | DKP_SPACED(BETA_SIGMA), "> 0 and <= 50 (0: 0.6)") \
@@ -8494,7 +8570,7 @@ static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
     if (most->buffers > plan->buffers) plan->buffers = most->buffers;
     if (most->halves > plan->halves) plan->halves = most->halves;
     if (most->locals > plan->locals) plan->locals = most->locals;
-    if (most->own.noises > plan->own.noises) plan->own.noises = most->own.noises;
+    if (most->noises > plan->noises) plan->noises = most->noises;
 }
 
 /* Over the plan of the attempt before, in its memory. */
@@ -8502,7 +8578,7 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
     const dk_plan most = *plan;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
-                            plan->locals > most.locals || plan->own.noises > most.own.noises))
+                            plan->locals > most.locals || plan->noises > most.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
     plan->own.owned = most.own.owned;
@@ -8679,8 +8755,6 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in, */
-    DKP_STRETCH = 1 << 16, /* and from one stretch to the next where there are so many */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8893,57 +8967,55 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
+/* Of the numbers in 64 bits, one, two or four: all but the signs, the lowest bits of the exponents, and the signs. */
+typedef struct dkp_exponents {
+    uint64_t rest, lowest, signs;
+} dkp_exponents;
+
 /* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
    To compute with such a number would trap where floating point exceptions do. */
-DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
-    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
-    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
+DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all) {
+    dkp_blocks w;
+    memcpy(&w, v, sizeof w);
+    *all |= (w & e->rest) + e->lowest;
 }
 
-/* Four stretches of n that begin so far apart are looked at side by side, since memory gives more at a time where it is read in
-   several places. Both are constants where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t apart, size_t n) {
-    uint32_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + apart]) | dkp_carry_real(v[j + 2 * apart]) |
-               dkp_carry_real(v[j + 3 * apart]);
-    return (int)(all >> 31);
+/* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
+   is read in several places. Both are constants where this is called. */
+DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size_t bytes) {
+    dkp_blocks all = {0};
+    uint64_t word[DKP_BLOCKS], any = 0;
+    for (size_t j = 0; j < bytes; j += sizeof all, v += sizeof all) {
+        dkp_carry(e, v, &all), dkp_carry(e, v + apart, &all);
+        dkp_carry(e, v + 2 * apart, &all), dkp_carry(e, v + 3 * apart, &all);
+    }
+    memcpy(word, &all, sizeof word);
+    for (int j = 0; j < DKP_BLOCKS; j++) any |= word[j];
+    return (any & e->signs) != 0;
 }
 
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t apart, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + apart], lowest) |
-                         dkp_carry(h[j + 2 * apart], lowest) | dkp_carry(h[j + 3 * apart], lowest));
-    return all >> 15;
-}
-
-/* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    const size_t apart = DKP_STRETCH, n = 16 * DKP_LOOK, few = DKP_LOOK;
-    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad(v + i + j, apart, n); i += j ? 0 : 4 * apart) j = (j + n) % apart;
-    while (i + 4 * n <= end && !dkp_bad(v + i, n, n)) i += 4 * n;
-    while (i + 4 * few <= end && !dkp_bad(v + i, few, few)) i += 4 * few;
-    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
-    return i;
-}
-
-DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    const size_t apart = DKP_STRETCH, n = 32 * DKP_LOOK, few = DKP_LOOK;
-    for (size_t j = 0; i + 4 * apart <= end && !dkp_bad_half(h + i + j, lowest, apart, n); i += j ? 0 : 4 * apart)
-        j = (j + n) % apart;
-    while (i + 4 * n <= end && !dkp_bad_half(h + i, lowest, n, n)) i += 4 * n;
-    while (i + 4 * few <= end && !dkp_bad_half(h + i, lowest, few, few)) i += 4 * few;
-    while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const void *v, dk_number number, size_t *at, size_t end) {
-    if (number == DK_NUMBER_REAL) *at = dkp_bad_from((const dk_real *)v, *at, end);
-    else *at = dkp_bad_half_from((const uint16_t *)v, number == DK_NUMBER_FP16 ? 0x400 : 0x80, *at, end);
+/* The first element from *at on that is NaN or infinite; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
+    enum { LINE = 64, FEW = 256, FAR = 1 << 18 }; /* bytes */
+    const size_t bytes = dkp_number_bytes(number), to = end * bytes;
+    const uint64_t each = bytes == 2 ? 0x0001000100010001u : bytes == 4 ? 0x0000000100000001u : 1;
+    const int mantissa = number == DK_NUMBER_FP16 ? 10 : number == DK_NUMBER_BF16 ? 7 : bytes == 4 ? 23 : 52;
+    const dkp_exponents e = {~(each << (8 * bytes - 1)), each << mantissa, each << (8 * bytes - 1)};
+    const char *v = (const char *)vector;
+    size_t i = *at * bytes;
+    for (size_t j = 0; i + 4 * FAR <= to && !dkp_bad(&e, v + i + j, FAR, FEW); i += j ? 0 : 4 * FAR) j = (j + FEW) % FAR;
+    while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
+    while (i + LINE <= to && !dkp_bad(&e, v + i, 0, LINE)) i += LINE;
+    uint64_t w = 0;
+    for (; i + sizeof w <= to; i += sizeof w) {
+        memcpy(&w, v + i, sizeof w);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    for (w = 0; i < to; i += bytes) {
+        memcpy(&w, v + i, bytes);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    *at = i / bytes;
 }
 DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
@@ -9163,6 +9235,8 @@ static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
     return why;
 }
 
+enum { DKP_VECTORS = 4 }; /* that a norm looks at */
+
 /* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
    result, does not depend on the number of parts. */
 typedef struct dkp_work {
@@ -9172,8 +9246,8 @@ typedef struct dkp_work {
     int parts;
     const dk_pass *pass; /* what it is about */
     const dk_norm *norm;
-    const void *vector;
     dk_number number;
+    const void *vector[DKP_VECTORS];
 } dkp_work;
 
 static void dkp_part(void *arg, int i) {
@@ -9286,8 +9360,7 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
         dkp_run_short(run, pass);
     } else if (pass->count) {
-        dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
-                         NULL, DK_NUMBER_REAL};
+        dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
         if (!run->own.looking) dkp_share(&work);
         else run->own.bad = dkp_share_search(&work);
     }
@@ -9337,8 +9410,9 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 /* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
-DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, dkp_plan_of(run)->value[value].slot) + element;
+DKP_ONCE static const dk_real *dkp_vector_of(const dkp_work *work, int k, size_t element) {
+    const dk_real *v = (const dk_real *)work->vector[k];
+    return v ? v + element : NULL;
 }
 
 /* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
@@ -9351,10 +9425,9 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
     for (size_t i = first; i < end; i++) {
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
-        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
+        const dk_real *a = dkp_vector_of(work, 0, at), *b = dkp_vector_of(work, 1, at);
         double *sum = run->own.sums + DKP_PARTIAL * i;
-        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                     dkp_sample_of(run, norm->q, at), n)
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_vector_of(work, 2, at), dkp_vector_of(work, 3, at), n)
                         : dkp_squares(a, n);
         sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
         if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
@@ -9420,7 +9493,7 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
     const dk_norm *norm = work->norm;
     (void)part;
     for (size_t b = first; b < end; b++)
-        run->own.sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+        run->own.sums[b] = dkp_quantile(dkp_vector_of(work, 0, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
@@ -9428,8 +9501,14 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     int quantile = norm->kind == DK_NORM_QUANTILE;
     dkp_work work = {
         run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        NULL, DK_NUMBER_REAL};
+        DK_NUMBER_REAL, {NULL}};
+    const int value[DKP_VECTORS] = {norm->a, norm->b, norm->p, norm->q};
     (void)user;
+    for (int k = 0; k < DKP_VECTORS; k++) {
+        if (value[k] < 0) continue;
+        work.vector[k] = dkp_fetch(run, DK_VALUE_BUFFER, dkp_plan_of(run)->value[value[k]].slot, k);
+        if (!work.vector[k]) return 1;
+    }
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
         double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
@@ -9447,7 +9526,7 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->vector, work->number, &bad, to);
+    dkp_first_bad(work->vector[0], work->number, &bad, to);
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
@@ -9458,22 +9537,30 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
         dkp_first_bad(vector, number, &bad, run->size);
         return bad;
     }
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, number, {vector}};
     return dkp_share_search(&work);
 }
 
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user;
-    *bad = dkp_find_in(run, dkp_for_network_at(run, slot), dkp_plan_of(run)->number);
-    return 0;
-}
-
-static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, NULL, NULL, NULL, NULL, NULL};
 
 DKP_SMALL
 
 static const dk_backend *dkp_backend(const dk_run *run) {
     return run->config.backend ? run->config.backend : &dkp_memory_backend;
+}
+
+/* Where the host finds a buffer: a back end brings it to a place in the run's memory. NULL: it failed. */
+static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place) {
+    const dk_backend *b = run->config.backend;
+    if (b) {
+        dk_real *to = run->own.mirror + (size_t)place * run->size;
+        int answer = b->get(b->user, run, kind, slot, to);
+        if (answer) dkp_fail_backend(run, answer, "the back end failed to give a buffer");
+        return answer ? NULL : to;
+    }
+    if (kind == DK_VALUE_HALF) return dkp_half_buffer(run, slot);
+    if (kind == DK_VALUE_GIVEN) return slot ? run->config.mask : run->config.known;
+    return dkp_buffer(run, slot);
 }
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
@@ -9491,19 +9578,20 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
 /* `all` is (size_t)-1 where it cannot be counted: no memory is that large, which is said where it is asked for. */
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t here = c->backend ? 0 : 1, batch = (size_t)c->batch, numbers = here * c->dim * batch;
-    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = here * (size_t)c->threads;
+    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = (size_t)c->threads;
     size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
-    size_t sums = dkp_more(0, here * chunks, DKP_PARTIAL);
+    size_t sums = dkp_more(0, chunks, DKP_PARTIAL), mirrors = here ? 0 : !c->backend->get ? 0 : chunks ? DKP_VECTORS : 2;
     int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
     dkp_sizes s;
     s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
     s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
     s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->own.noises, numbers * sizeof(dk_real))) : 0;
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles};
+    s.mirror = dkp_up(dkp_more(0, mirrors, c->dim * batch * sizeof(dk_real)));
+    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles, s.mirror};
     s.all = 64;
     for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
@@ -9511,37 +9599,43 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     if (!run || !run->size) return DK_ERROR_ORDER;
-    if (run->config.backend || !(run->own.waiting || run->own.finished))
+    const dk_backend *b = run->config.backend;
+    if ((b && !b->get) || !(run->own.waiting || run->own.finished))
         return dkp_fail_text(run->message, DK_ERROR_ORDER, "no evaluation is out that dk_denoised could look at");
     if (!out) return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
+    const dk_real *x = dk_state(run);
+    if (!x) return run->status;
     if (run->own.finished) {
-        memcpy(out, run->x, run->size * sizeof *out);
+        memcpy(out, x, run->size * sizeof *out);
         return run->own.ended;
     }
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, slot[DK_BRANCHES];
-    dk_real c[DK_BRANCHES];
+    int last = call + 1 == end || call[1].estimate != call->estimate;
+    memset(out, 0, run->size * sizeof *out);
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;
+            const dk_value *v = &p->value[first->output + k - first->branch];
+            dk_real c = (dk_real)(weight * call->d_f);
             if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f);
-            slot[count++] = p->value[first->output + k - first->branch].slot;
+            const void *F = dkp_fetch(run, (dk_value_kind)v->kind, v->slot, 1);
+            if (!F) return run->status;
+            for (size_t i = 0; i < run->size; i++)
+                out[i] += c * (v->kind == DK_VALUE_HALF ? dkp_from_half(p->number, ((const uint16_t *)F)[i]) : ((const dk_real *)F)[i]);
         }
-    const dk_real *x = dk_state(run), *mask = run->config.mask, *known = run->config.known;
     dk_real d_x = (dk_real)call->d_x, most = (dk_real)call->clip;
     for (size_t i = 0; i < run->size; i++) {
-        dk_real D = 0;
-        for (int k = 0; k < count; k++)
-            D += c[k] * (p->number ? dkp_from_half(p->number, dkp_half_buffer(run, slot[k])[i])
-                                   : dkp_buffer(run, slot[k])[i]);
+        dk_real D = out[i];
         if (dkp_set(call->d_x)) D += d_x * x[i];
-        if (most > 0) D = D > most ? most : D < -most ? -most : D;
-        out[i] = p->own.masked > 1 ? (1 - mask[i]) * D + mask[i] * known[i] : D;
+        out[i] = most > 0 ? D > most ? most : D < -most ? -most : D : D;
     }
-    return DK_OK;
+    if (p->own.masked < 2) return DK_OK;
+    const dk_real *known = (const dk_real *)dkp_fetch(run, DK_VALUE_GIVEN, 0, 0);
+    const dk_real *mask = known ? (const dk_real *)dkp_fetch(run, DK_VALUE_GIVEN, 1, 1) : NULL;
+    for (size_t i = 0; mask && i < run->size; i++) out[i] = (1 - mask[i]) * out[i] + mask[i] * known[i];
+    return mask ? DK_OK : run->status;
 }
 
 /* ---------------------------------------------------------------------- >>saved  Save and load */
@@ -9602,7 +9696,7 @@ static const char *const dkp_save_names[DKP_SAVE_WORDS] = {
 enum { DKP_SAVE_PACE = 8 * 15, DKP_SAVE_CURSOR = 8 * 3 };
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->size || run->config.backend) return 0;
+    if (!run || !run->size || (run->config.backend && !(run->config.backend->get && run->config.backend->put))) return 0;
     const dk_plan *p = dkp_plan_of(run);
     return 8 * DKP_SAVE_WORDS + (p->attempt ? (size_t)DKP_SAVE_PACE : 0) + DKP_SAVE_CURSOR +
            dkp_scalars(p, &run->config) * 8 + (size_t)(p->buffers + 1) * run->size * sizeof(dk_real) +
@@ -9713,14 +9807,26 @@ static int dkp_pace_fits(dk_recorder *r, dkp_pace *p) {
     return 1;
 }
 
-static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(dkp_plan_of(run), &run->config); i++) dkp_double_io(io, &run->scalars[i]);
-    dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->own.buffers, (size_t)dkp_plan_of(run)->buffers * run->size);
-    for (size_t i = 0; i < (size_t)dkp_plan_of(run)->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->own.halves[i], 2);
-        if (!io->write) run->own.halves[i] = (uint16_t)v;
-    }
+/* A buffer, from a back end or to it where there is one. */
+static int dkp_buffer_io(dk_run *run, dkp_bytes *io, dk_value_kind kind, int slot) {
+    const dk_backend *b = run->config.backend;
+    void *v = b && !io->write ? run->own.mirror : (void *)(uintptr_t)dkp_fetch(run, kind, slot, 0);
+    if (!v) return 0;
+    if (kind != DK_VALUE_HALF) dkp_real_io(io, (dk_real *)v, run->size);
+    for (size_t i = 0; kind == DK_VALUE_HALF && i < run->size; i++)
+        ((uint16_t *)v)[i] = (uint16_t)dkp_byte_io(io, ((uint16_t *)v)[i], 2);
+    int answer = b && !io->write ? b->put(b->user, run, kind, slot, v) : 0;
+    if (answer) dkp_fail_backend(run, answer, "the back end failed to take a buffer");
+    return !answer;
+}
+
+static dk_status dkp_save_body(dk_run *run, dkp_bytes *io) {
+    const dk_plan *p = dkp_plan_of(run);
+    int fine = 1;
+    for (size_t i = 0; i < dkp_scalars(p, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    for (int k = 0; fine && k <= p->buffers; k++) fine = dkp_buffer_io(run, io, DK_VALUE_BUFFER, k);
+    for (int k = 0; fine && k < p->halves; k++) fine = dkp_buffer_io(run, io, DK_VALUE_HALF, k);
+    return fine ? DK_OK : run->status;
 }
 
 /* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0 */
@@ -9752,7 +9858,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
                      (uint64_t)run->own.ended};
     dkp_cursor_io(&io, &at);
-    dkp_save_body(run, &io);
+    if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_byte_io(&io, io.hash, 8);
     run->message[0] = 0;
     return run->status = DK_OK;
@@ -9820,7 +9926,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     io.read = (const unsigned char *)bytes + 8 * DKP_SAVE_WORDS;
     if (!intact || !dkp_load_cursor(run, &io, &at))
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    dkp_save_body(run, &io);
+    if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
     own->again = own->waiting = at.flags == 1;
@@ -9853,7 +9959,7 @@ extern "C" {
 /* ------------------------------------------------------------------- >>decl-peers  Declarations */
 
 /* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers", "res4lyf" or "sd.cpp". */
+   "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", or "forge" for what it has beyond "a1111". */
 typedef struct dk_alias {
     const char *peer, *name;
     const char *sampler, *grid; /* names here; NULL: says nothing about it */
@@ -9867,6 +9973,13 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
    name, too, that says nothing about the other part. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+/* Sets what the generation parameters of a picture say, as AUTOMATIC1111, Forge and SD.Next write them ("Steps: 28, Sampler:
+   DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: 1, ...", with or without the prompts before), or the inputs of
+   ComfyUI's KSampler ({"seed": 1, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}):
+   sampler, grid, steps, guidance.scale, seed, source of noise, strength, eta, churn. The schedule is the model's and stays.
+   A name that is not known, or a number that cannot be, is refused. Keys that say nothing of these are listed in *ignored,
+   with ", " between, unless NULL; a last ... for the rest. */
+DK_API dk_status dk_config_from_infotext(struct dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
    RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
@@ -11041,7 +11154,7 @@ static const char dkp_of_diffusers[] =
     DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
     DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
     DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
-    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "", "KarrasVeScheduler")
+    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "KarrasVeScheduler")
     DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
     DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
     DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
@@ -11054,6 +11167,9 @@ static const char dkp_of_diffusers[] =
     DKP_GRID("beta_sigma", "use_beta_sigmas")
     DKP_GRID("lambda", "use_lu_lambdas");
 static const char dkp_of_res4lyf[] =
+    DKP_SAMPLER("=", "res_2s\0res_3s\0dpmpp_2m\0dpmpp_2s\0ddim\0euler")
+    DKP_GRID("=", "bong_tangent")
+    DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "beta57")
     DKP_SAMPLER("exp_heun_2_x0", "res_2s_rkmk2e\0res_2s_stable\0etdrk2_2s")
     DKP_SAMPLER("dpmpp_3s", "res_3s_alt")
     DKP_SAMPLER("etd3rk", "res_3s_cox_matthews")
@@ -11100,6 +11216,46 @@ static const char dkp_of_res4lyf[] =
     DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
     DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
     DKP_ENDS_EULER("tsitouras", "tsi_7s");
+static const char dkp_of_invokeai[] =
+    DKP_SAMPLER("=", "ddim\0ddpm\0euler\0dpmpp_2m\0dpmpp_2m_sde\0dpmpp_sde\0lcm")
+    DKP_BOTH("=", "-", "order=2", "", "deis")
+    DKP_BOTH("=", "-", "plain_last=1", "", "lms\0pndm")
+    DKP_ENDS_EULER("=", "heun")
+    DKP_SAMPLER("euler_ancestral", "euler_a")
+    DKP_SAMPLER("dpm2", "kdpm_2")
+    DKP_SAMPLER("dpm2_ancestral", "kdpm_2_a")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "dpmpp_2s")
+    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "dpmpp_3m")
+    DKP_BOTH("=", "-", "order=2 corrector=3 rule=bh2", "", "unipc")
+    DKP_BOTH("=", "lcm", "", "", "tcd")
+    DKP_GRID("karras", "k");
+static const char dkp_of_sdnext[] =
+    DKP_SAMPLER("euler", "Euler\0Euler FlowMatch\0Euler EDM")
+    DKP_SAMPLER("euler_ancestral", "Euler a")
+    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0DPM++ 2M EDM")
+    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "DPM++ 3M")
+    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0DPM++ Cosine")
+    DKP_SAMPLER("dpmpp_sde", "DPM SDE")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "DPM++ 1S")
+    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPC")
+    DKP_BOTH("deis", "-", "order=2", "", "DEIS")
+    DKP_ENDS_EULER("heun", "Heun\0Heun FlowMatch")
+    DKP_SAMPLER("dpm2", "KDPM2")
+    DKP_SAMPLER("dpm2_ancestral", "KDPM2 a")
+    DKP_SAMPLER("ddim", "DDIM\0DDIM Parallel\0CogX DDIM")
+    DKP_SAMPLER("ddpm", "DDPM\0DDPM Parallel")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSD")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDM")
+    DKP_SAMPLER("lcm", "LCM\0LCM FlowMatch\0Flash FlowMatch")
+    DKP_BOTH("tcd", "lcm", "", "", "TCD");
+static const char dkp_of_forge[] =
+    DKP_SAMPLER("heunpp2", "HeunPP2")
+    DKP_SAMPLER("ipndm", "IPNDM")
+    DKP_SAMPLER("ipndm_v", "IPNDM_V")
+    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "DEIS")
+    DKP_SAMPLER("ddpm", "DDPM")
+    DKP_GRID("sd_turbo", "Turbo")
+    DKP_GRID("gits", "Align Your Steps GITS");
 static const char dkp_of_sd_cpp[] =
     DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
@@ -11122,7 +11278,7 @@ static const char dkp_of_sd_cpp[] =
 #undef DKP_GRID
 static const struct {
     const char *name, *rows;
-} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}};
+} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}, {"invokeai", dkp_of_invokeai}, {"sdnext", dkp_of_sdnext}, {"forge", dkp_of_forge}};
 /* clang-format on */
 
 /* The next name of a program's rows; a->name is NULL at first. 0 past the end. */
@@ -11222,6 +11378,8 @@ static dkp_span dkp_split_name(const char *name, dkp_span *peer) {
     if (!colon) return all;
     peer->p = name, peer->n = (size_t)(colon - name);
     all.p = colon + 1, all.n -= peer->n + 1;
+    const char *folder = strrchr(all.p, '/'); /* RES4LYF lists its samplers in some */
+    if (folder && dkp_same_name(*peer, "res4lyf", 1)) all.n -= (size_t)(folder + 1 - all.p), all.p = folder + 1;
     if (!peer->n) all.n = 0;
     return all;
 }
@@ -11299,6 +11457,145 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     return DK_OK;
 }
 
+/* ---- the parameters that pictures keep */
+
+/* Keys, and the settings that they are. */
+static const char *const dkp_parameters[][2] = {
+    {"steps", "steps="},
+    {"cfg scale", "guidance.scale="},
+    {"cfg", "guidance.scale="},
+    {"seed", "seed="},
+    {"noise seed", "seed="},
+    {"denoising strength", "grid.partial=more grid.strength="}, /* 1 and "Hires upscale" are seen to below */
+    {"denoise", "grid.partial=stretch grid.strength="},
+    {"schedule rho", "grid.rho="},
+    {"schedule max sigma", "grid.sigma_max="},
+    {"schedule min sigma", "grid.sigma_min="},
+    {"eta", "eta="},
+    {"eta ddim", "eta="},
+    {"sigma churn", "churn="},
+    {"sigma tmin", "churn_min="},
+    {"sigma tmax", "churn_max="},
+    {"sigma noise", "s_noise="},
+    {"ngms", "guidance.noise_min="},
+    {"skip early cfg", "guidance.start="},
+    {"rng", "noise=torch_"},
+};
+/* What "Automatic" stands for in AUTOMATIC1111, by sampler; linspace for others. */
+static const char *const dkp_automatic[][2] = {
+    {" karras", " dpmpp_2m dpmpp_sde dpmpp_2s_ancestral dpm2 dpm2_ancestral "},
+    {" exponential", " dpmpp_2m_sde dpmpp_3m_sde "},
+    {" leading", " ddim euler_cfg_pp plms unipc "},
+};
+
+static dkp_span dkp_stripped(const char *p, const char *end) {
+    while (p < end && strchr(" \t\r\"", *p)) p++;
+    while (p < end && strchr(" \t\r\"", end[-1])) end--;
+    dkp_span s = {p, (size_t)(end - p)};
+    return s;
+}
+
+/* The next "key: value", up to a comma, a brace or the line's end, unless within quotes. */
+static int dkp_next_parameter(const char **at, const char *end, dkp_span *key, dkp_span *value) {
+    const char *p = *at, *colon = NULL;
+    int quoted = 0;
+    if (p >= end) return 0;
+    for (; p < end && *p && (quoted || !strchr(",{}\n", *p)); p++) {
+        if (*p == '"') quoted = !quoted;
+        if (*p == ':' && !quoted && !colon) colon = p;
+    }
+    *key = dkp_stripped(*at, colon ? colon : p), *value = dkp_stripped(colon ? colon + 1 : p, p);
+    *at = p < end ? p + 1 : end;
+    return 1;
+}
+
+/* The value of a key; n = 0 if there is none. */
+static dkp_span dkp_parameter(const char *text, const char *end, const char *name) {
+    dkp_span key, value, none = {NULL, 0};
+    while (dkp_next_parameter(&text, end, &key, &value))
+        if (dkp_same_name(key, name, 0)) return value;
+    return none;
+}
+
+static void dkp_put_span(dkp_text *t, dkp_span s) {
+    for (size_t i = 0; i < s.n; i++) dkp_put_char(t, s.p[i]);
+}
+
+/* A sampler and what follows it, as the program knows them, or as any does. */
+static dk_status dkp_named_pair(dk_config *c, const char *peer, dkp_span sampler, dkp_span grid, const char *automatic) {
+    char name[DK_MESSAGE_SIZE];
+    dkp_text t = {name, sizeof name, 0};
+    dkp_put(&t, peer);
+    dkp_put_span(&t, sampler);
+    if (grid.n) dkp_put_char(&t, ' '), dkp_put_span(&t, grid);
+    dkp_put(&t, automatic);
+    memset(&c->grid, 0, sizeof c->grid);
+    return dk_config_named(c, name) == DK_OK ? DK_OK : dk_config_named(c, name + strlen(peer));
+}
+
+static dk_status dkp_read_names(dk_config *c, const char *text, const char *end) {
+    dkp_span comfy = dkp_parameter(text, end, "sampler_name"), none = {NULL, 0}, grid = dkp_parameter(text, end, "schedule type"),
+             sampler = comfy.n ? comfy : dkp_parameter(text, end, "sampler");
+    const char *automatic = " linspace";
+    char name[DKP_WORD];
+    if (comfy.n) return dkp_named_pair(c, "comfyui:", comfy, dkp_parameter(text, end, "scheduler"), "");
+    if (!sampler.n) return DK_OK;
+    if (grid.n && !dkp_same_name(grid, "automatic", 0)) return dkp_named_pair(c, "a1111:", sampler, grid, "");
+    if (dkp_named_pair(c, "a1111:", sampler, none, "") != DK_OK) return DK_ERROR_CONFIG;
+    if (c->grid.spacing) return DK_OK; /* the sampler's own, or named with it */
+    dkp_text t = {name, sizeof name, 0};
+    dkp_say(&t, " %s ", c->sampler.name);
+    for (int i = 0; i < DKP_COUNT(dkp_automatic); i++)
+        if (strstr(dkp_automatic[i][1], name)) automatic = dkp_automatic[i][0];
+    dk_status status = dkp_named_pair(c, "a1111:", sampler, none, automatic);
+    if (c->grid.spacing == DK_SPACING_LEADING) c->grid.n = 1;
+    return status;
+}
+
+DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]) {
+    char setting[DK_MESSAGE_SIZE], none[DK_MESSAGE_SIZE];
+    dkp_span key, value;
+    int known = 0;
+    if (!c) return DK_ERROR_CONFIG;
+    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be parameters");
+    const char *end = text + length, *at = text;
+    for (const char *p = text; p + 6 < end; p++) /* behind the prompts, whose words are nobody's */
+        if ((p == text || p[-1] == '\n') && strncmp(p, "Steps:", 6) == 0) at = text = p;
+    dk_config set = *c;
+    dkp_text passed = {ignored ? ignored : none, DK_MESSAGE_SIZE, 0};
+    passed.p[0] = 0;
+    if (dkp_read_names(&set, text, end) != DK_OK) {
+        memcpy(c->message, set.message, sizeof c->message);
+        return DK_ERROR_CONFIG;
+    }
+    int second = dkp_parameter(text, end, "hires upscale").n || dkp_parameter(text, end, "hires upscaler").n; /* has the strength */
+    while (dkp_next_parameter(&at, end, &key, &value)) {
+        int i = DKP_COUNT(dkp_parameters) - 1, named = dkp_same_name(key, "sampler", 0) || dkp_same_name(key, "sampler_name", 0) ||
+                                                    dkp_same_name(key, "schedule type", 0) || dkp_same_name(key, "scheduler", 0);
+        while (i >= 0 && !dkp_same_name(key, dkp_parameters[i][0], 0)) i--;
+        known += named || i >= 0;
+        if (named || !value.n) continue;
+        if (i < 0 || (second && strstr(dkp_parameters[i][1], "strength"))) {
+            if (passed.length) dkp_put(&passed, ", ");
+            dkp_put_span(&passed, key);
+            continue;
+        }
+        dkp_text t = {setting, sizeof setting, 0};
+        dkp_put(&t, dkp_parameters[i][1]);
+        if (i < DKP_COUNT(dkp_parameters) - 1) dkp_put_char(&t, '"'), dkp_put_span(&t, value), dkp_put_char(&t, '"');
+        else dkp_put(&t, dkp_same_name(value, "cpu", 0) ? "cpu" : "cuda");
+        if (dk_config_set(&set, setting) != DK_OK) {
+            memcpy(c->message, set.message, sizeof c->message);
+            return DK_ERROR_CONFIG;
+        }
+    }
+    if (!known) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text: must have parameters such as \"Steps: 20, Sampler: Euler a\"");
+    if (passed.length >= DK_MESSAGE_SIZE) memcpy(passed.p + DK_MESSAGE_SIZE - 6, ", ...", 6);
+    *c = set;
+    c->message[0] = 0;
+    return DK_OK;
+}
+
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
 /* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
@@ -11371,7 +11668,10 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(beta_min, 'r', "") \
     X(beta_max, 'r', "") \
     X(scaler, 'r', "") \
-    X(s, 'r', "")
+    X(s, 'r', "") \
+    X(s_churn, 'r', "") \
+    X(s_min, 'r', "") \
+    X(s_max, 'r', "")
 enum {
 #define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
@@ -11839,6 +12139,19 @@ static dk_status dkp_say_ve(dkp_job *j) {
     return DK_OK;
 }
 
+/* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */
+static dk_status dkp_say_karras_ve(dkp_job *j) {
+    dk_config *c = j->c;
+    double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    c->schedule = dk_edm(low * low, high * high), c->start_scale = high;
+    c->prediction = DK_PREDICT_EPS, c->negated = 1, c->condition = DK_UNIT_SIGMA;
+    c->grid.spacing = DK_SPACING_EXPONENTIAL, c->grid.final = DK_FINAL_ZERO;
+    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0), c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    c->sampler.churn_range[0] = DKP_SAYS(s_min), c->sampler.churn_range[1] = DKP_SAYS(s_max);
+    return DK_OK;
+}
+
 static dk_status dkp_say_vp_sde(dkp_job *j) {
     double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
     if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
@@ -12095,6 +12408,7 @@ static const dkp_class dkp_classes[] = {
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
     {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {"KarrasVeScheduler", 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
     {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
     {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
@@ -12564,6 +12878,7 @@ static const dk_model_info dkp_models[] = {
     {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
     {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
+    {"f5_tts", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, NULL, "F5-TTS, speech; Chen et al. 2024"}, /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
     {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
     {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
     {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */

@@ -10,12 +10,13 @@
 #include "fit.h"
 #include "tune.h"
 #include "explain.h"
+#include "shader.h"
 #include <limits.h>
 #include <signal.h>
 
 enum { OK, FAILED, WRONG, STOPPED };
-enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128 };
-enum { MODEL = LEVELS | PLAN | COMPARE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128, SHADER = 256 };
+enum { MODEL = LEVELS | PLAN | COMPARE | SHADER, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
 enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
@@ -32,6 +33,8 @@ typedef struct arguments {
     int stop_after, preview_every;
     int budget, best;
     const char *name, *samplers, *grids;
+    int language;
+    const char *folder;
     char **words; /* of the command line, from the program's name on, NULL at the end */
 } arguments;
 
@@ -93,7 +96,7 @@ static const option options[] = {
     {"condition", CHOICE, AT(c.condition), MODEL, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
-    {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SAMPLE | INVERT, "NAME", 0,
+    {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SHADER | SAMPLE | INVERT, "NAME", 0,
      "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
@@ -107,7 +110,7 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
-    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SAMPLE | ENDS, "X", 0,
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SHADER | SAMPLE | ENDS, "X", 0,
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
@@ -134,6 +137,8 @@ static const option options[] = {
     {"samplers", TEXT, AT(samplers), TUNE, "A,B:F=V,...", 0, "which samplers, some with fields (all)"},
     {"grids", TEXT, AT(grids), TUNE, "A,B,...", 0, "  and grids (all)"},
     {"best", WHOLE, AT(best), TUNE, "N", 0, "how many are shown (20)"},
+    {"language", CHOICE, AT(language), SHADER, "glsl|hlsl|wgsl|opencl|cuda|c", SHADER_GLSL, "what kernels are written in (glsl)"},
+    {"folder", TEXT, AT(folder), SHADER, "DIR", 0, "where kernel0 ... and dispatch.json go (.)"},
     {"json", FLAG, AT(json), LIST | LEVELS | PLAN, NULL, 0, "output as JSON; infinite numbers are null"},
     {"explain", FLAG, AT(explain), PLAN, NULL, 0, "every row with a sentence that says what it does"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
@@ -150,6 +155,7 @@ static const struct {
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
     {"compare", COMPARE, "compare A B [OPTIONS]", "where two samplers differ; A, B: names, or \"F=V ...\""},
+    {"shader", SHADER, "shader [OPTIONS]", "a plan as compute shaders, and which to run on what, in order"},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
     {"invert", INVERT, "invert [OPTIONS]", "take digits to noise and back: each sampler's error"},
     {"fit", FIT, "fit [OPTIONS]", "fit a plan to the shipped network, and print it as C"},
@@ -748,11 +754,13 @@ static int run_levels(arguments *a) {
 
 /* -------------------------------------------------------------------------------- plan */
 
+static const char *const norm_names[] = {"ratio", "error_sum", "error_max", "deviation", "limit", "projection", "quantile"};
+
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm", "hook", "guider"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
-           p->buffers, p->locals, p->own.noises);
+           p->buffers, p->locals, p->noises);
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,
@@ -794,13 +802,11 @@ static void print_plan_json(const dk_plan *p) {
         printf("%s\n{\"first\": %d, \"count\": %d, \"boundary\": \"%s\", \"index\": %d}", i ? "," : "",
                p->pass[i].first, p->pass[i].count, boundaries[p->pass[i].boundary], p->pass[i].index);
     printf("],\n\"norms\": [");
-    static const char *const norms[] = {"ratio", "error_sum",  "error_max", "deviation",
-                                        "limit", "projection", "quantile"};
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
         printf("%s\n{\"kind\": \"%s\", \"a\": %d, \"b\": %d, \"p\": %d, \"q\": %d, \"limit\": %s, \"share\": "
                "%s}",
-               i ? "," : "", norms[n->kind], n->a, n->b, n->p, n->q, json(n->limit).s, json(n->share).s);
+               i ? "," : "", norm_names[n->kind], n->a, n->b, n->p, n->q, json(n->limit).s, json(n->share).s);
     }
     printf("],\n\"draws\": [");
     for (int i = 0; i < p->draws; i++)
@@ -1207,6 +1213,108 @@ static int tune_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     return status == OK && stopping ? STOPPED : status;
 }
 
+/* ------------------------------------------------------------------------------ shader */
+
+static FILE *open_in(const char *folder, const char *name) {
+    char path[1024];
+    FILE *out = snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path ? fopen(path, "wb") : NULL;
+    if (!out) fprintf(stderr, "diffkit: cannot write %s/%s\n", folder, name);
+    return out;
+}
+
+static void print_words(FILE *out, const char *name, const uint32_t *word, int n) {
+    fprintf(out, "\"%s\": [", name);
+    for (int k = 0; k < n; k++) fprintf(out, "%s%lu", k ? ", " : "", (unsigned long)word[k]);
+    fprintf(out, "]");
+}
+
+/* What a pass is run with: the fields of its block by name, and as words. */
+static void print_dispatch(FILE *out, const shader_of *of, const dk_pass *pass, int kernel) {
+    uint32_t block[SHADER_WORDS];
+    const shader_counts n = shader_count(of, pass);
+    int words = shader_block(of, pass, block, SHADER_WORDS), brought = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++)
+        if (of->plan->row[k].draw >= 0 && !shader_makes(of, of->plan->row[k].draw))
+            fprintf(out, "{\"noise\": %d, \"to\": %d},\n", of->plan->row[k].draw, shader_noise_slot(of, brought++));
+    fprintf(out, "{\"kernel\": %d, ", kernel);
+    print_words(out, "slots", block + SHADER_FIXED, n.slots), fprintf(out, ", ");
+    print_words(out, "draws", block + SHADER_FIXED + n.slots, n.draws), fprintf(out, ", ");
+    print_words(out, "norms", block + SHADER_FIXED + n.slots + n.draws, n.scalars), fprintf(out, ",\n \"coefficients\": [");
+    for (int k = words - n.coefficients; k < words; k++) {
+        float c;
+        memcpy(&c, &block[k], sizeof c);
+        fprintf(out, "%s%s", k > words - n.coefficients ? ", " : "", json((double)c).s);
+    }
+    fprintf(out, "],\n "), print_words(out, "block", block, words), fprintf(out, "}");
+}
+
+static void print_boundary(FILE *out, const dk_plan *p, const dk_pass *pass) {
+    const dk_call *call = &p->call[pass->index];
+    const dk_norm *norm = &p->norm[pass->index];
+    if (pass->boundary == DK_BOUNDARY_CALL) {
+        fprintf(out, ",\n{\"network\": %d, \"told\": %s, \"input\": %d, \"output\": %d, ", pass->index, json(call->condition).s,
+                p->value[call->input].slot, p->value[call->output].slot);
+        if (call->uncond_output >= 0) fprintf(out, "\"uncond_output\": %d, ", p->value[call->uncond_output].slot);
+        fprintf(out, "\"branch\": %d, \"branches\": %d}", call->branch, call->branches);
+    } else if (pass->boundary == DK_BOUNDARY_NORM) {
+        fprintf(out, ",\n{\"norm\": %d, \"kind\": \"%s\", \"a\": %d, ", pass->index, norm_names[norm->kind], p->value[norm->a].slot);
+        if (norm->b >= 0) fprintf(out, "\"b\": %d, ", p->value[norm->b].slot);
+        fprintf(out, "\"limit\": %s, \"share\": %s}", json(norm->limit).s, json(norm->share).s);
+    }
+}
+
+static int run_shader(arguments *a) {
+    const shader_language language = (shader_language)a->language;
+    const char *ending = shader_table[language].ending;
+    dk_config c = a->c;
+    dk_plan plan = {0};
+    int kernels = 0, status = OK;
+    if (!c.dim) c.dim = 1;
+    if (dk_resolve(&c) != DK_OK || dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
+    const shader_of of = {&plan, &c, 0};
+    char **texts = (char **)calloc((size_t)plan.passes, sizeof *texts);
+    int *kernel = (int *)calloc((size_t)plan.passes, sizeof *kernel);
+    FILE *list = NULL;
+    if (plan.attempt) fprintf(stderr, "diffkit: sampler.rtol: must be 0 for shaders: the steps are not known beforehand\n");
+    if (plan.attempt || !texts || !kernel) status = plan.attempt ? WRONG : FAILED;
+    for (int i = 0; status == OK && i < plan.passes; i++) {
+        char name[32], *t = shader_text(language, &of, &plan.pass[i]);
+        if (!t) {
+            fprintf(stderr, "diffkit: number: must be real for shaders, and passes have at most %d words\n", SHADER_WORDS);
+            status = WRONG;
+            break;
+        }
+        for (kernel[i] = 0; kernel[i] < kernels && strcmp(texts[kernel[i]], t) != 0;) kernel[i]++;
+        if (kernel[i] < kernels) {
+            free(t);
+            continue;
+        }
+        texts[kernels] = t;
+        snprintf(name, sizeof name, "kernel%d.%s", kernels++, ending);
+        FILE *out = open_in(a->folder, name);
+        if (out) fputs(t, out);
+        if (!out || fclose(out)) status = FAILED;
+    }
+    if (status == OK && (list = open_in(a->folder, "dispatch.json")) == NULL) status = FAILED;
+    if (status == OK) {
+        fprintf(list, "{\"language\": \"%s\", \"vectors\": %d, \"dim\": %lu, \"batch\": %d, \"group\": %d,\n\"kernels\": [", shader_table[language].name,
+                shader_slots(&of), (unsigned long)c.dim, c.batch, SHADER_GROUP);
+        for (int k = 0; k < kernels; k++) fprintf(list, "%s\"kernel%d.%s\"", k ? ", " : "", k, ending);
+        fprintf(list, "],\n\"run\": [");
+        for (int i = 0; i < plan.passes; i++) {
+            fprintf(list, i ? ",\n" : "\n");
+            print_dispatch(list, &of, &plan.pass[i], kernel[i]);
+            print_boundary(list, &plan, &plan.pass[i]);
+        }
+        fprintf(list, "\n]}\n");
+        printf("%d kernels for %d passes, %d vectors\n", kernels, plan.passes, shader_slots(&of));
+    }
+    if (list && fclose(list) && status == OK) status = FAILED;
+    for (int k = 0; k < kernels; k++) free(texts[k]);
+    free(texts), free(kernel), dk_plan_free(&plan);
+    return status;
+}
+
 /* -------------------------------------------------------------------------------- main */
 
 static int find_command(const char *name) {
@@ -1221,7 +1329,7 @@ static int read_command(arguments *a, int command, int argc, char **argv, int si
     a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
     a->c.steps = STEPS_UNSET;
     a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1, a->preview_every = 5;
-    a->name = "fitted", a->best = 20;
+    a->name = "fitted", a->best = 20, a->folder = ".";
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
     int status = parse_options(a, command, argc, argv, 0);
     if (status == OK) status = read_model(a, 20);
@@ -1259,6 +1367,7 @@ static int run_command(arguments *a, int command, int argc, char **argv) {
     case LEVELS: return run_levels(a);
     case PLAN: return run_plan(a);
     case COMPARE: return run_compare(a, command, argc, argv);
+    case SHADER: return run_shader(a);
     case SAMPLE: return run_sample(a);
     case FIT: return with_digits(a, fit_digits);
     case TUNE: return with_digits(a, tune_digits);

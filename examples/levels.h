@@ -75,4 +75,13 @@ static inline dk_status levels_shift(double *levels, int n, double shift, double
     return DK_OK;
 }
 
+/* RES4LYF's tan_scheduler: n levels from start to end along atan(slope (offset - i)), steepest at i = offset. Its
+   constant_scheduler has levels that do not fall, which are no grid. */
+static inline dk_status levels_tangent(double *out, int n, double slope, double offset, double start, double end) {
+    double top = atan(slope * offset), bottom = atan(slope * (offset - (n - 1)));
+    if (!out || n < 2 || !isfinite(slope * offset) || !(top > bottom)) return DK_ERROR_CONFIG;
+    for (int i = 0; i < n; i++) out[i] = end + (start - end) * (atan(slope * (offset - i)) - bottom) / (top - bottom);
+    return DK_OK;
+}
+
 #endif /* EXAMPLES_LEVELS_H */

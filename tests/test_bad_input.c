@@ -90,7 +90,7 @@ static const field fields[] = {
     WHOLE("flow", unchecked, "RR..R", "0 or 1"),
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
     WHOLE("flow", grid.spacing, "RR..R", 
-          "default|karras|power|exponential|lambda|uniform|quadratic|leading|trailing|linspace|polyexponential|vp|iddpm|"
+          "default|karras|power|exponential|lambda|uniform|quadratic|sway|leading|trailing|linspace|polyexponential|vp|iddpm|"
           "kl_optimal|laplace|logit_normal|linear_quadratic|bong_tangent|crash|beta_sigma|beta|normal|sgm_uniform|"
           "simple|ddim_uniform|smoothstep|sd_turbo|lcm|custom|resample|levels"),
     WHOLE("flow", sampler.gauge, "RR..R", "default|ve|flow|vp|native|pseudo"),
@@ -140,6 +140,7 @@ static const field fields[] = {
     OWN('r', "edm", "iddpm", c_2, b, "RRRR..R", "> 0 and <= 1 (0: 0.008)"),
     OWN('r', "edm", "laplace", mean, a, "RRR...R", "-100 .. 100"),
     OWN('r', "edm", "laplace", deviation, b, "RRRR..R", "> 0 and <= 100 (0: by spacing)"),
+    OWN('r', "flow", "sway", sway, a, "RRR...R", "-1 .. 1.75 (0: -1)"),
     OWN('r', "flow", "linear_quadratic", threshold, a, "RRRR..R", "> 0 and < 1 (0: 0.025)"),
     OWN('i', "flow", "linear_quadratic", linear_steps, n, "RR..R", ">= 0 and below steps"),
     OWN('r', "flow", "beta", beta_a, a, "RRRR..R", "> 0 and <= 50 (0: 0.6)"),
@@ -562,7 +563,8 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");
     c.clip = 0;
-    const dk_backend elsewhere = {NULL, NULL, NULL, NULL};
+    dk_backend elsewhere;
+    memset(&elsewhere, 0, sizeof elsewhere);
     c.backend = &elsewhere;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "backend: must be NULL for a likelihood");
@@ -1072,16 +1074,17 @@ static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_samp
     (void)user, (void)run, (void)norm, *of_sample = 1;
     return 0;
 }
-static int no_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user, (void)slot, *bad = run->size;
+static int no_bad(void *user, dk_run *run, int value, size_t *bad) {
+    (void)user, (void)value, *bad = run->size;
     return 0;
 }
 
 static void back_ends_must_be_whole(void **state) {
     dk_config c = check_config("vp", "euler", 2);
-    const dk_backend parts[] = {
-        {NULL, NULL, NULL, NULL}, {NULL, no_rows, NULL, no_bad}, {NULL, no_rows, no_norm, NULL}};
-    const dk_backend whole = {NULL, no_rows, no_norm, no_bad};
+    const dk_backend parts[] = {{NULL, NULL, no_norm, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, NULL, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, no_norm, NULL, NULL, NULL, NULL, NULL}};
+    const dk_backend whole = {NULL, no_rows, no_norm, no_bad, NULL, NULL, NULL, NULL};
     dk_real x[2];
     char bytes[8];
     dk_run run;
@@ -1090,7 +1093,7 @@ static void back_ends_must_be_whole(void **state) {
     for (int k = 0; k < COUNT(parts); k++) {
         c.backend = &parts[k];
         assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
-        assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+        assert_string_equal(run.message, "backend: rows must be a function, and norm and find_bad, or get instead");
     }
     c.backend = &whole; /* whose memory these cannot see */
     assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);

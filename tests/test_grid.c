@@ -374,6 +374,59 @@ static void curves_follow_their_formulas(void **state) {
     check_list(got, logit, 5);
 }
 
+/* F5-TTS: v + s (cos(pi v/2) - 1 + v), v = i/8, s = -1 and 0.5; CosyVoice: 1 - cos(pi v/2). Both count from noise to data. */
+static void sway_follows_f5_and_cosyvoice(void **state) {
+    static const double cosine[] = {0.0, 0.01921471959676957, 0.07612046748871337, 0.16853038769745465, 0.2928932188134523, 0.4444297669803978, 0.6173165676349102, 0.8049096779838717, 0.9999999999999999};
+    static const double half[] = {0.0, 0.17789264020161522, 0.3369397662556433, 0.4782348061512727, 0.6035533905932738, 0.7152851165098011, 0.8163417161825449, 0.9100451610080642, 1.0};
+    dk_config c = grid_config(dk_flow(1), "sway", 8);
+    double got[10];
+    (void)state;
+    assert_int_equal(dk_levels(&c, DK_UNIT_DATA, got, 10), 9);
+    check_list(got, cosine, 9);
+    c.grid.a = 0.5;
+    assert_int_equal(dk_levels(&c, DK_UNIT_DATA, got, 10), 9);
+    check_list(got, half, 9);
+}
+
+/* Ideogram 4: t = 1 - expit(mu + 1.5 ndtri(v)), v = 0 .. 1, within 1/(1 + e^9) of 0, then 0; mu = 0.5 log(pixels/512^2). A shift
+   of sqrt(pixels/512^2) is the same. */
+static void logit_normal_levels_follow_the_resolution(void **state) {
+    static const double levels[] = {0.9998766054240138, 0.8951330093603908, 0.792364624196315, 0.6666666666666666, 0.5117618876328129, 0.3190838676668326, 0.0};
+    double got[8], shifted[8];
+    dk_config c = grid_config(dk_flow(1), "logit_normal", 6);
+    (void)state;
+    c.grid.a = log(2), c.grid.b = 1.5, c.grid.sigma_max = 1 - 1 / (1 + exp(9)); /* 1024 x 1024 pixels */
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 7);
+    check_list(got, levels, 7);
+    c.grid.a = 0, c.grid.shift = 2;
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, shifted, 8), 7);
+    check_list(shifted + 1, levels + 1, 6); /* the cut is not shifted there */
+}
+
+/* LTX-2's own scheduler: e^mu/(e^mu + 1/s - 1) for s linear, mu = 2.05 at 4096 tokens, then 1 - (1 - t)/scale so that the last
+   but one is 0.1. */
+static void ltx2_levels_follow_its_scheduler(void **state) {
+    static const double levels[] = {1.0, 0.9174416810018926, 0.7907201396137771, 0.5714599694340898, 0.09999999999999987, 0.0};
+    double got[8];
+    dk_config c = grid_config(dk_flow(1), "uniform", 5);
+    (void)state;
+    c.grid.shift = exp(dk_shift_mu(4096, 1024, 4096, 0.95, 2.05)), c.grid.terminal = 0.1;
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 6);
+    check_list(got, levels, 6);
+}
+
+/* RES4LYF's tan_scheduler of 5 levels, slope 1.5, offset 2, from 1 to 0.1, in its own words: ((2/pi) atan(-slope (i - offset)) +
+   1)/2, scaled. */
+static void tangent_levels_follow_their_formula(void **state) {
+    static const double levels[] = {0.9999999999999999, 0.904076035670121, 0.55, 0.1959239643298791, 0.1};
+    double got[5];
+    (void)state;
+    assert_int_equal(levels_tangent(got, 5, 1.5, 2, 1, 0.1), DK_OK);
+    check_list(got, levels, 5);
+    assert_int_equal(levels_tangent(got, 1, 1.5, 2, 1, 0), DK_ERROR_CONFIG);
+    assert_int_equal(levels_tangent(got, 5, -1, 2, 1, 0), DK_ERROR_CONFIG);
+}
+
 /* v = s^/(s^ + pivot), whose 1/rho-th power falls evenly to 0: by hand from pure noise, where v = 1; in every family the same
    noise levels; and nothing below the range. */
 static void the_power_grid_follows_its_formula(void **state) {
@@ -850,6 +903,10 @@ int main(void) {
         cmocka_unit_test(levels_beyond_the_range_are_one),
         cmocka_unit_test(timesteps_follow_their_formulas),
         cmocka_unit_test(curves_follow_their_formulas),
+        cmocka_unit_test(sway_follows_f5_and_cosyvoice),
+        cmocka_unit_test(logit_normal_levels_follow_the_resolution),
+        cmocka_unit_test(ltx2_levels_follow_its_scheduler),
+        cmocka_unit_test(tangent_levels_follow_their_formula),
         cmocka_unit_test(the_power_grid_follows_its_formula),
         cmocka_unit_test(the_power_grid_begins_where_the_network_gives_data),
         cmocka_unit_test(adams_go_with_the_power_grid_when_none_is_named),

@@ -679,6 +679,7 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         {"wan2.2_5b", 50, {999, 995, 991}, 5},
         {"mochi", 64, {0, 1000 * 0.025 / 32, 2000 * 0.025 / 32}, 4.5}, /* its linear part: 1000 (1 - sigma) */
         {"ace_step1.5_turbo", 8, {1, 21.0 / 22, 18.0 / 20}, 0},
+        {"f5_tts", 32, {0, 0.001204543794827595, 0.004815273327803071}, 3}, /* 1 - cos(pi v/2) */
         {"hunyuan3d2.1", 50, {0, 1.0 / 49, 2.0 / 49}, 5}, /* linspace(0, 1, 50), whose last step goes nowhere */
         {"pi0", 10, {1, 0.9, 0.8}, 0},
         {"gr00t", 4, {0, 250, 500}, 0},
@@ -701,6 +702,36 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         check_near(plan.level[plan.levels - 1].sigma, 0, 0, rows[i].name);
         dk_plan_free(&plan);
     }
+}
+
+static int half_tanh(void *user, const dk_eval *e) { /* F = (D - x)/level, D = tanh(x)/2 - 0.3 */
+    (void)user;
+    e->output[0] = (dk_real)((0.5 * tanh((double)e->input[0]) - 0.3 - (double)e->input[0]) / e->t);
+    return 0;
+}
+
+/* The class's schedule, 2^2 (0.1^2/2^2)^(i/3), and the loop of its pipeline without noise, computed apart. */
+static void karras_ve_is_heun_between_squares(void **state) {
+    static const char text[] = "{\"_class_name\": \"KarrasVeScheduler\", \"sigma_min\": 0.1, \"sigma_max\": 2, \"s_churn\": 0}";
+    static const double levels[] = {4.0, 0.5428835233189814, 0.07368062997280776, 0.01, 0};
+    dk_config c;
+    double v[6];
+    dk_real x = (dk_real)1.5;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.steps = 4, c.dim = 1;
+    assert_int_equal(dk_config_from_json(&c, text, sizeof text - 1, NULL), DK_OK);
+    assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, v, 6), 5);
+    for (int i = 0; i < 5; i++) check_near(v[i], levels[i], 1e-12, "levels");
+    check_near(c.start_scale, 2, 0, "start_scale");
+    c.start = DK_START_STATE, c.start_scale = 0;
+    assert_int_equal(dk_sample(&c, half_tanh, NULL, &x), DK_OK);
+    check_near((double)x, -0.5509219137419965, 2e-6, "x");
+    memset(&c, 0, sizeof c);
+    c.steps = 4, c.dim = 1;
+    assert_int_equal(dk_config_from_json(&c, "{\"_class_name\": \"KarrasVeScheduler\"}", 36, NULL), DK_OK);
+    check_near(c.sampler.churn, 80, 0, "s_churn"), check_near(c.sampler.noise_excess, 0.007, 1e-12, "s_noise");
+    check_near(c.sampler.churn_range[0], 0.05, 0, "s_min"), check_near(c.sampler.churn_range[1], 50, 0, "s_max");
 }
 
 static void models_are_what_their_pipelines_do(void **state) {
@@ -781,6 +812,7 @@ int main(void) {
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(long_words_are_survived),
         cmocka_unit_test(models_have_configs),
+        cmocka_unit_test(karras_ve_is_heun_between_squares),
         cmocka_unit_test(new_models_tell_their_networks_what_their_programs_do),
         cmocka_unit_test(converted_levels_end_where_the_file_says),
         cmocka_unit_test(one_step_of_plms_is_one_evaluation),

@@ -511,6 +511,108 @@ static void the_default_sampler_is_adams2(void **state) {
     assert_memory_equal(&c.sampler, &named, sizeof named);
 }
 
+/* What InvokeAI, SD.Next, Forge and RES4LYF mean, by their own tables of classes and settings. */
+static void names_of_further_programs(void **state) {
+    static const struct {
+        const char *name, *sampler, *grid;
+        int order;
+    } rows[] = {
+        {"invokeai:euler_k", "euler", "karras", 0},
+        {"invokeai:dpmpp_3m_k", "dpmpp_2m", "karras", 3},
+        {"dpmpp_2m_sde_k", "dpmpp_2m_sde", "karras", 2},
+        {"invokeai:kdpm_2_a_k", "dpm2_ancestral", "karras", 0},
+        {"invokeai:deis", "deis", NULL, 2},
+        {"invokeai:tcd", "tcd", "lcm", 0},
+        {"sdnext:KDPM2 a", "dpm2_ancestral", NULL, 0},
+        {"sdnext:DPM++ 3M", "dpmpp_2m", NULL, 3},
+        {"forge:HeunPP2 Turbo", "heunpp2", "sd_turbo", 0},
+        {"res4lyf:exponential/res_2s", "res_2s", NULL, 2},
+        {"res4lyf:multistep/res_2m beta57", "res_multistep", "beta", 2},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config c = named(rows[i].name);
+        assert_string_equal(c.sampler.name, rows[i].sampler);
+        if (rows[i].order) assert_int_equal(c.sampler.order, rows[i].order);
+        if (rows[i].grid) assert_string_equal(c.grid.name, rows[i].grid);
+        else assert_null(c.grid.name);
+    }
+    dk_grid beta57 = dk_grid_named("res4lyf:beta57"); /* beta_scheduler with alpha = 0.5, beta = 0.7 */
+    check_near(beta57.a, 0.5, 0, "alpha"), check_near(beta57.b, 0.7, 0, "beta");
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(dk_config_named(&c, "invokeai:er_sde"), DK_ERROR_CONFIG);
+}
+
+static dk_config read_from(const char *text, char *ignored) {
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.schedule = dk_vp_scaled_linear(), c.dim = 1;
+    if (dk_config_from_infotext(&c, text, strlen(text), ignored)) print_error("%s: %s\n", text, dk_message(&c));
+    return c;
+}
+
+/* Lines as the programs write them. */
+static void parameters_of_pictures_become_configs(void **state) {
+    char ignored[DK_MESSAGE_SIZE];
+    (void)state;
+    dk_config c = read_from("a cat, Steps: many\nNegative prompt: Sampler: none\nSteps: 28, Sampler: DPM++ 2M SDE, Schedule type: Karras, "
+                            "CFG scale: 7, Seed: 965400086, Size: 512x768, Model hash: 45dee52b, RNG: CPU, NGMS: 0.5, "
+                            "Lora hashes: \"a: 1, Steps: 3\", Version: v1.10.1",
+                            ignored);
+    assert_string_equal(c.sampler.name, "dpmpp_2m_sde"), assert_string_equal(c.grid.name, "karras");
+    assert_int_equal(c.steps, 28), assert_true(c.seed == 965400086), assert_int_equal(c.noise.kind, DK_NOISE_TORCH_CPU);
+    check_near(c.guidance.scale, 7, 0, "CFG scale"), check_near(c.guidance.noise_min, 0.5, 0, "NGMS");
+    assert_string_equal(ignored, "Size, Model hash, Lora hashes, Version");
+    assert_int_equal(dk_resolve(&c), DK_OK);
+
+    c = read_from("Steps: 20, Sampler: DPM++ 2M Karras, CFG scale: 7", NULL); /* before version 1.9 */
+    assert_string_equal(c.sampler.name, "dpmpp_2m"), assert_string_equal(c.grid.name, "karras");
+    c = read_from("Steps: 20, Sampler: DPM++ 2M SDE, Schedule type: Automatic", NULL);
+    assert_string_equal(c.grid.name, "exponential");
+    c = read_from("Steps: 20, Sampler: Euler a", NULL);
+    assert_string_equal(c.sampler.name, "euler_ancestral"), assert_string_equal(c.grid.name, "linspace");
+    c = read_from("Steps: 20, Sampler: DDIM, Denoising strength: 0.7, RNG: NV", NULL);
+    assert_string_equal(c.grid.name, "leading"), assert_int_equal(c.grid.n, 1);
+    check_near(c.grid.strength, 0.7, 0, "strength"), assert_int_equal(c.grid.partial, DK_PARTIAL_MORE);
+    assert_int_equal(c.noise.kind, DK_NOISE_TORCH_CUDA);
+    c = read_from("Steps: 20, Sampler: Euler, Denoising strength: 0.7, Hires upscale: 2", ignored);
+    check_near(c.grid.strength, 0, 0, "of a second pass");
+    assert_string_equal(ignored, "Denoising strength, Hires upscale");
+
+    c = read_from("{\"3\": {\"class_type\": \"KSampler\", \"inputs\": {\"seed\": 18446744073709551615, \"steps\": 20, \"cfg\": 8.0, "
+                  "\"sampler_name\": \"dpmpp_2m\", \"scheduler\": \"normal\", \"denoise\": 0.5, \"model\": [\"4\", 0]}}}",
+                  ignored);
+    assert_string_equal(c.sampler.name, "dpmpp_2m"), assert_string_equal(c.grid.name, "normal");
+    assert_true(c.seed == UINT64_MAX), check_near(c.guidance.scale, 8, 0, "cfg");
+    check_near(c.grid.strength, 0.5, 0, "denoise"), assert_int_equal(c.grid.partial, DK_PARTIAL_STRETCH);
+    assert_string_equal(ignored, "class_type, model");
+}
+
+static void parameters_that_do_not_resolve_are_refused_by_name(void **state) {
+    static const char *const rows[][2] = {
+        {"Steps: 20, Sampler: Foo, Seed: 1", "sampler \"Foo\" is not known"},
+        {"Steps: 20, Sampler: Euler a, Schedule type: Bar", "grid \"Bar\" is not known"},
+        {"Steps: many, Sampler: Euler a", "setting \"steps=many\": must be 1 .. 1000000"},
+        {"Steps: 20 seed=3, Sampler: Euler a", "setting \"steps=20 seed=3\""},
+        {"sampler_name: euler, scheduler: wrong", "grid \"wrong\" is not known"},
+        {"a cat on a mat", "text: must have parameters such as \"Steps: 20, Sampler: Euler a\""},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config c;
+        memset(&c, 0, sizeof c);
+        c.seed = 9;
+        assert_int_equal(dk_config_from_infotext(&c, rows[i][0], strlen(rows[i][0]), NULL), DK_ERROR_CONFIG);
+        if (!strstr(dk_message(&c), rows[i][1])) fail_msg("%s: %s", rows[i][0], dk_message(&c));
+        assert_true(c.seed == 9 && c.steps == 0); /* all or nothing */
+    }
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(dk_config_from_infotext(&c, NULL, 0, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_config_from_infotext(NULL, "Steps: 20", 9, NULL), DK_ERROR_CONFIG);
+}
+
 static void published_lists_come_with_the_name(void **state) {
     dk_config c;
     (void)state;
@@ -562,6 +664,9 @@ int main(void) {
         cmocka_unit_test(messages_name_words_and_calls),
         cmocka_unit_test(words_follow_the_enumerators),
         cmocka_unit_test(the_default_sampler_is_adams2),
+        cmocka_unit_test(names_of_further_programs),
+        cmocka_unit_test(parameters_of_pictures_become_configs),
+        cmocka_unit_test(parameters_that_do_not_resolve_are_refused_by_name),
         cmocka_unit_test(published_lists_come_with_the_name),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -910,8 +910,10 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
             double sum = 0;
             dk_real z;
             if (row->draw >= 0) {
-                dk_normals(run->config.seed, run->config.first_sample + i / run->dim,
-                           (uint32_t)(run->own.pace.draws + row->draw), i % run->dim, 1, &z);
+                dk_noise_source source;
+                dk_noise_request q;
+                assert_int_equal(dk_run_draw(run, row->draw, &source, &q), DK_OK);
+                dk_normals(q.seed, q.first_sample + i / run->dim, (uint32_t)q.draw, i % run->dim, 1, &z);
                 sum = (double)z;
             }
             for (int j = row->first; j < row->first + row->count; j++) {
@@ -956,10 +958,10 @@ static int naive_norm(void *user, dk_run *run, const dk_norm *norm, double *of_s
     return 0;
 }
 
-static int naive_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+static int naive_find_bad(void *user, dk_run *run, int value, size_t *bad) {
     naive *n = (naive *)user;
     if (naive_fails(n, 2)) return 1;
-    const double *output = dk_run_plan(run)->number ? n->half[slot] : n->buffer[slot];
+    const double *output = value < 0 ? n->buffer[0] : naive_array(n, run, value);
     for (*bad = 0; *bad < run->size && isfinite(output[*bad]);) ++*bad;
     return 0;
 }
@@ -1003,7 +1005,7 @@ static void naive_free(naive *n) {
 }
 
 static dk_backend naive_backend(naive *n) {
-    dk_backend b = {n, naive_rows, naive_norm, naive_find_bad};
+    dk_backend b = {n, naive_rows, naive_norm, naive_find_bad, NULL, NULL, NULL, NULL};
     memset(n, 0, sizeof *n);
     n->fail = -1;
     return b;

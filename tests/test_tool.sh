@@ -115,6 +115,16 @@ check "it has a sentence for every row of every sampler" explains_all
 check "and of guidance, churn and clipping" explains_parts
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
 
+# ---- shader: 20 steps of adams2 are 21 passes of six shapes, each of which is written once
+writes_shaders() {
+    mkdir -p "$dir/shader" && succeeds shader --steps 20 --folder "$dir/shader" && [ "$(cat "$dir/out")" = "6 kernels for 21 passes, 6 vectors" ] &&
+        [ "$(ls "$dir/shader")" = "$(printf '%s\n' dispatch.json kernel0.comp kernel1.comp kernel2.comp kernel3.comp kernel4.comp kernel5.comp)" ] &&
+        [ "$(grep -c '^{"kernel": ' "$dir/shader/dispatch.json")" = 21 ] && [ "$(grep -c '^{"network": ' "$dir/shader/dispatch.json")" = 20 ]
+}
+check "shader writes a kernel for each shape of a pass" writes_shaders
+check "shader: a plan that is not known beforehand" refuses 'sampler.rtol: must be 0 for shaders' shader --sampler rk45 --folder "$dir"
+check "shader: 16 bits" refuses 'number: must be real for shaders' shader --set number=fp16 --folder "$dir"
+
 # ---- compare. Heun's first step ends where Euler's does, by a state in between.
 compares() {
     succeeds compare euler heun --steps 5 && grep -q '^evaluations    5 and 10$' "$dir/out" && grep -q '^levels         6, the same$' "$dir/out" &&
