@@ -608,7 +608,8 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 struct dk_guidance;
 
 /* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
-   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
+   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and
+   steps is 0. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -917,8 +918,9 @@ DK_API void dk_end(dk_run *run);
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
-   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
-   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no `get`. */
+   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers
+   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no
+   `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
@@ -1034,7 +1036,7 @@ typedef struct dk_call {
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
     int shared;           /* 1: the input is 0 */
-    int seen, memory, guided; /* the last one before a guider: values output and those behind it, memory likewise, and G; else 0 */
+    int seen, memory, guided; /* values, where a guider follows: of dk_outputs output[0], memory[0] and G; else 0 */
     double weight[DK_BRANCHES];
 } dk_call;
 
@@ -1262,7 +1264,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
    Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
    c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
    The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
-   both are there or neither. A run asks for nothing but these functions, the denoiser, hook and noise sources.
+   both are there or neither. A run asks for nothing but these functions, the denoiser, hook, guider and noise sources.
    Waiting: rows may return before its work is done; so may find_bad, see there. norm waits, for the host looks at what it gives.
    An unchecked run of a plan without norms never waits.
    Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so nothing may
@@ -4848,7 +4850,8 @@ static const dkp_plan_field dkp_plan_fields[] = {
     DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, condition_end), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
     DKP_R(call, weight[2]), DKP_R(call, weight[3]), DKP_R(call, weight[4]), DKP_R(call, weight[5]),
-    DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
+    DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided),
+    DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
     DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
     DKP_I(pass, first), DKP_I(pass, boundary), DKP_I(norm, kind), DKP_I(norm, a), DKP_I(norm, b),
     DKP_I(norm, p), DKP_I(norm, q), DKP_R(norm, atol), DKP_R(norm, rtol), DKP_R(norm, limit),
@@ -5891,12 +5894,14 @@ static dk_status dkp_call_user(dk_run *run, const dk_pass *pass) {
     dk_real *made = run->config.backend ? NULL : dkp_buffer(run, slot);
     dk_eval e;
     dkp_describe(run, &e);
+    if (!hook && made && !run->config.unchecked) memset(made, 0xFF, run->size * sizeof *made); /* NaN */
     e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* what is made has the branches behind it */
     if (hook ? g->hook(g->hook_user, &e, made, slot) : dkp_call_guider(run, pass, &e, made, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK,
                             hook ? "guidance.hook returned nonzero" : "guidance.guider returned nonzero");
     size_t bad = made && !run->config.unchecked ? dkp_find_in(run, made, DK_NUMBER_REAL) : run->size;
-    return dkp_fail_at(run, bad, hook ? "guidance.hook has made D NaN or infinite" : "guidance.guider has made G NaN or infinite");
+    return dkp_fail_at(run, bad, hook ? "guidance.hook has made D NaN or infinite"
+                                      : "guidance.guider has left G NaN, infinite or not filled");
 }
 
 /* The norm, hook or guider that ended the pass before this one. */
@@ -7123,7 +7128,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 }
 
 /* Whether the scale is a list. */
-static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || dkp_set(g->ramps->from); }
+static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || !(g->ramps->from >= 0 && g->ramps->from <= 0); }
 
 /* How many steps the list is for, of so many that are run, and the scale of one of them. */
 static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale) {
@@ -7150,8 +7155,6 @@ enum {
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_GUIDER,
-    DKP_IF_RAMPS,
     DKP_IF_QUANTILE,
     DKP_IF_GENERATOR, /* another program's */
     DKP_IF_GPU
@@ -7160,7 +7163,8 @@ enum {
 /* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
    may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
    by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
-   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether a function is there. Texts are what messages say and
+   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether there is
+   a function. Texts are what messages say and
    what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
@@ -7240,8 +7244,7 @@ enum {
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X('r', "guidance.scale", guidance.scale, 0, "finite") \
-    X('r', "guidance.scale", guidance.scale, DKP_IF(RAMPS), "0 with guidance.schedule (none: no list)") \
-    X('s', "guidance.schedule", guidance.ramps, 0, "none, or at most 6 scales as 7x45+3x3 or 1to7, for all steps") \
+    X('s', "guidance.schedule", guidance.ramps, 0, "none, or at most 6 scales for all steps: 7x45+3x3, 1to7") \
     X('r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
     X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
     X('r', "guidance.away2", guidance.away[0], 0, "finite; needs scale") \
@@ -7249,6 +7252,7 @@ enum {
     X('r', "guidance.away4", guidance.away[2], 0, "finite; needs scale") \
     X('r', "guidance.away5", guidance.away[3], 0, "finite; needs scale") \
     X('f', "guidance.guider", guidance.guider, 0, "a function; needs scale") \
+    X('f', "guidance.guider", guidance.guider, DKP_IF(PARTS), "0 with zero_star or projected") \
     X('i', "guidance.branches", guidance.branches, 0, "2 .. 6 (0: 2); needs guider") \
     X('i', "guidance.memory", guidance.memory, 0, "0 .. 6; needs guider") \
     X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
@@ -7258,11 +7262,9 @@ enum {
     X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
     X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
     X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
-    X('i', "guidance.zero_star", guidance.zero_star, DKP_IF(GUIDER), "0 with guider") \
     X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
     X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
     X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
-    X('i', "guidance.projected", guidance.projected, DKP_IF(GUIDER), "0 with guider") \
     X('r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
     X('r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
     X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
@@ -7481,8 +7483,6 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
-        {DKP_IF_GUIDER, c->guidance.guider != NULL},
-        {DKP_IF_RAMPS, dkp_ramps(&c->guidance)},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
         {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
 #ifndef DK_NO_PEERS
@@ -7966,21 +7966,22 @@ static dk_status dkp_check_guidance(const dk_config *c, const dk_guidance *own, 
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0 || dkp_ramps(g)))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of scales must be 0 "
+                             "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of "
+                             "scales must be 0 "
                              "with step-size control (sampler.rtol, atol)");
     return DK_OK;
 }
 
 static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message) {
-    double scale;
-    int good = !g->schedule;
-    for (int k = 0; k < DK_RAMPS; k++)
-        good &= g->ramps[k].steps >= 0 && g->ramps[k].steps <= 1000000 && dkp_finite(g->ramps[k].from) && dkp_finite(g->ramps[k].to);
-    int listed = good ? dkp_scale_at(g, 0, steps, &scale) : -1;
-    return listed == steps ? DK_OK
-           : good          ? dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run")
-                           : dkp_fail_text(message, DK_ERROR_CONFIG,
-                                           "guidance.ramps: must be finite scales in 0 .. 1000000 steps, without a function schedule");
+    double scale, sum = 0;
+    if (!dkp_ramps(g)) return DK_OK;
+    if (dkp_set(g->scale) || g->schedule)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must be none with guidance.scale or a function");
+    for (const dk_ramp *r = g->ramps; r < g->ramps + DK_RAMPS; r++)
+        sum += r->steps < 0 || r->steps > 1000000 ? HUGE_VAL : r->from - r->to + fabs(r->from);
+    int listed = dkp_finite(sum) ? dkp_scale_at(g, 0, steps, &scale) : -1;
+    if (listed == steps) return DK_OK;
+    return dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run, of finite scales");
 }
 
 /* What phases have is checked in the place of the config's own. */
@@ -8063,7 +8064,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
-    if (dkp_ramps(&c->guidance) && dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
     double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
     if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
@@ -8547,7 +8548,8 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
         return;
     }
     dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGHIJK" : "D", v->F);
-    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule || dkp_ramps(&c->guidance)) return;
+    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
+    if (dkp_ramps(&c->guidance)) return;
     /* the network gives both outputs at once */
     char letter = v->raw ? 'G' : 'U';
     v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
@@ -8565,7 +8567,8 @@ static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
-        if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
+        if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number))
+            P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
     }
     return dkp_guide(r, &h->g, h->weight, P);
 }
