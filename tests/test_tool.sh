@@ -135,9 +135,11 @@ check "shader: 16 bits" refuses 'number: must be real for shaders' shader --set 
 # ---- compare. Heun's first step ends where Euler's does, by a state in between.
 compares() {
     succeeds compare euler heun --steps 5 && grep -q '^evaluations    5 and 10$' "$dir/out" && grep -q '^levels         6, the same$' "$dir/out" &&
-        [ "$(tail -n 3 "$dir/out")" = 'first row that differs, in step 0: noise level inf -> 4
+        [ "$(tail -n 5 "$dir/out")" = "first row that differs, in step 0: noise level inf -> 4
   A: x1 = 0.8 z0 + 0.2 D0
-  B: y0 = 0.8 z0 + 0.2 D0' ]
+        The step ends, at noise level 4: the new state is 0.8 of the noise z0, plus 0.2 of this step's estimate D0.
+  B: y0 = 0.8 z0 + 0.2 D0
+        A state within the step, at noise level 4, where the network is asked next: 0.8 of the noise z0, plus 0.2 of this step's estimate D0." ]
 }
 compares_alike() { succeeds compare "sampler=ddim eta=1" ddpm --schedule vp && grep -q '^rows           the same' "$dir/out"; }
 compares_late() { succeeds compare dpmpp_2m unipc --steps 5 && grep -q '^first row that differs, in step 2: ' "$dir/out"; }
