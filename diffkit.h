@@ -3578,14 +3578,14 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     dkp_split split = {*to, 0};
     if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
-    double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
-    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
-    double here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
+    double sigma = to->sigma, here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
     if (eta <= 0 || sigma <= 0 || here < least || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
     }
+    double ratio = here / dk_noise_level(*from);
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
@@ -5374,7 +5374,8 @@ static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
     if (c->phase) dkp_say(t, ", phase %d", c->phase);
-    if (fabs(c->end.t - p->level[c->step + 1].t) > 0) dkp_say(t, ", to t %g", c->end.t);
+    double goes_to = p->level[c->step + 1].t;
+    if (c->end.t < goes_to || c->end.t > goes_to) dkp_say(t, ", to t %g", c->end.t);
     dkp_put(t, "\n");
 }
 
