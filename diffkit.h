@@ -1221,27 +1221,28 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
    NULL. Without norm or find_bad, `get` brings what they look at, and the library looks. One dk_backend may serve any number
    of runs; what it keeps for one is run->device. Long form: docs/embedding.md.
 
-   Sizes: dk_run_plan(run) has them before the first pass: buffers (slots 1 .. buffers, and 0), halves, locals. With step-size
-   control the plan changes and they do not. Every buffer is run->size numbers. Branches of guidance use slots
+   Sizes: dk_run_plan(run) has them before the first pass: buffers (slots 1 .. buffers, and 0), halves, locals, noises. With
+   step-size control the plan changes and they do not. Every buffer is run->size numbers. Branches of guidance use slots
    that follow one another, which `doubled` wants without gaps.
    Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
    c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
    The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
    both are there or neither. A run asks for nothing but these functions, the denoiser, hook, guider and noise sources.
-   Waiting: rows may return before its work is done; so may find_bad, see there. norm waits, for the host looks at what it gives.
-   An unchecked run of a plan without norms never waits.
-   Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so nothing may
-   be done. < 0 says that something failed which was asked before: the run ends there, for nobody knows what its buffers
-   hold. */
+   Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device:
+   the library looks at them for step-size control and saves alone. An unchecked run of a plan without norms never waits.
+   Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so buffers must
+   be as they were. < 0 says that something failed which was asked before: the run ends there, for nobody knows what its
+   buffers hold. */
 typedef struct dk_backend {
     void *user;
     /* All rows of a pass, in order, for every element. */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
     /* A norm of the plan for every sample. of_sample is its place in run->scalars, where terms find it. */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element that is NaN or infinite, size if none is: of a value of the plan that the network has made, or,
-       value -1, of the result, buffer 0 at the end. What the network leaves unwritten is the back end's to mark. One that does not wait says size, and the next call tells
-       of an earlier output by *bad and a return < 0; the call at the end waits, and with step-size control every call. */
+    /* *bad = index of the first element that is NaN or infinite, size if none is: of a value of the plan that the network has
+       made, or, value -1, of the result, buffer 0 at the end. What the network leaves unwritten is the back end's to mark. One
+       that does not wait says size, and the next call tells of an earlier output by *bad and a return < 0; the call at the end
+       waits, and with step-size control every call. */
     int (*find_bad)(void *user, dk_run *run, int value, size_t *bad);
     /* Before the first pass. If it fails, so does dk_begin, and end is not called. */
     int (*begin)(void *user, dk_run *run);
