@@ -1108,7 +1108,7 @@ DK_API void dk_plan_free(dk_plan *plan);
    NULL, DK_ERROR_MEMORY where memory does not suffice: *to is then what it was. */
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
-   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
+   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. dk_eval.end does not count. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
@@ -4848,7 +4848,7 @@ enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
 static const dkp_plan_field dkp_plan_fields[] = {
     DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
     DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
-    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, condition_end), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
     DKP_R(call, weight[2]), DKP_R(call, weight[3]), DKP_R(call, weight[4]), DKP_R(call, weight[5]),
     DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided),
