@@ -63,7 +63,7 @@
                    any number of times, from any thread; no set-up cost per run.
 
    >>rules  WHAT HOLDS
-       - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
+       - A grid has steps + 1 levels, strictly monotone in sigma/alpha (a dk_table's need not be). The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
          levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods use slopes there, too.
@@ -780,7 +780,7 @@ typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_ev
 
 /* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
-    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan. 0: a dk_table's */
     int batch;                      /* samples, >= 1 (0: 1) */
     size_t dim;                     /* numbers per sample, >= 1 */
     uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
@@ -1202,17 +1202,26 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries that integrate the polynomial through columns
    0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
-/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+/* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
+   them as JSON and as C). In y = x/(alpha + sigma), which is finite at both ends, they are the same for every family:
+
+       y_{i+1} = a_i y_i + b_i0 D_0 + ... + b_ii D_i + noise_i z_i,        y_i and D_i at level i */
 typedef struct dk_table {
-    const double *a;     /* steps numbers */
-    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
-    const double *noise; /* steps numbers, or NULL */
-    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
-    int steps;           /* of the plan */
+    char name[64];       /* for messages */
+    int steps;           /* as many as evaluations */
     int shared;          /* 1: D_0 is D at x = 0, which at much noise it hardly differs from: see dk_eval.shared */
+    double guidance;     /* the guidance.scale that it is made for, others are refused; 1: none; 0: any */
+    const double *level; /* steps + 1, sigma/(alpha + sigma), > 0 but for the last; they may repeat and go back */
+    const double *a;     /* steps */
+    const double *b;     /* b_00, b_10, b_11, b_20 ...: steps (steps + 1)/2 */
+    const double *noise; /* steps, or NULL */
+    const double *told;  /* steps levels that the network is told instead, or NULL */
 } dk_table;
 
-/* The table stays the caller's. With gauge FLOW it is one of y = x/(alpha + sigma): the same numbers do for every family. */
+/* The numbers that a table of so many steps has at most, but for the counts. */
+#define DK_TABLE_ROOM(steps) ((steps) * ((steps) + 9) / 2 + 1)
+
+/* The table stays the caller's. The config's grid must be zero, for the table has the levels; steps: 0, or as many. */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
@@ -1505,6 +1514,7 @@ static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *messag
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
+static dk_status dkp_check_table(const dk_table *t, char *message);
 struct dkp_tableau;
 struct dkp_phi_tableau;
 static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
@@ -4382,33 +4392,68 @@ static void dkp_record_seeds(dk_recorder *r) {
     dkp_record_stages(r, DKP_READS_SINGLESTEP, DKP_NOISE_PATH);
 }
 
-/* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
+/* y_{i+1} = a_i y_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
-    dkr_reads(r, "user gauge");
+    dkr_reads(r, "user");
     const dk_table *table = (const dk_table *)r->sampler.user;
-    int steps = r->own->plan->steps, flow = r->sampler.gauge == DK_GAUGE_FLOW;
-    if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
-    else if (table->steps != steps) dkr_refuse(r, "sampler.user->steps", table->steps, "the grid's number of steps");
-    if (r->sampler.gauge && !flow) dkr_refuse(r, "sampler.gauge", r->sampler.gauge, "default or flow for a table");
-    while (dkr_step(r)) {
+    double scale = r->config->guidance.scale;
+    if (table->steps != r->own->plan->steps)
+        dkr_refuse(r, "steps", r->own->plan->steps, "dk_table.steps");
+    if (table->guidance > 0 && table->guidance != dkp_or(scale, 1))
+        dkr_refuse(r, "guidance.scale", scale, "dk_table.guidance, which the table is made for");
+    for (const double *b = table->b; r->status == DK_OK && dkr_step(r);) {
         int i = r->own->offset + r->step;
-        double noise = table->noise ? table->noise[i] : 0, t = table->t ? table->t[i] : 0;
-        if (!dkp_finite(noise)) dkr_refuse(r, "sampler.user->noise", noise, "finite");
-        if (!dkp_finite(t)) dkr_refuse(r, "sampler.user->t", t, "finite");
-        dk_level told = table->t ? dkp_at_t(&r->config->schedule, t) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)steps;
-        double from = flow ? r->from.alpha + r->from.sigma : 1, to = flow ? r->to.alpha + r->to.sigma : 1;
+        double noise = table->noise ? table->noise[i] : 0, from = r->from.alpha + r->from.sigma, to = r->to.alpha + r->to.sigma;
+        dk_level own = dkp_level(r, r->step);
+        dk_level told = table->told ? dk_level_at(&r->config->schedule, DK_UNIT_FLOW, table->told[i]) : r->from;
         dk_vec z = dkr_zero;
-        if (i != r->own->estimates)
-            dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
+        if (i != r->own->estimates || fabs(dkp_in_unit(DK_UNIT_FLOW, own) - table->level[i]) > 1e-6)
+            dkr_refuse(r, "grid.spacing", r->config->grid.spacing, "0, and all of the grid: the table has the levels");
         dkr_denoise_told(r, i == 0 && table->shared ? dkr_zero : r->x, r->from, told, NULL);
         if (noise < 0 || noise > 0) z = dkr_scale(noise * to, dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i] * to / from, r->x);
-        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j] * to, dkr_past(r, i + 1 - j));
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, *b++ * to, dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
         r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
+}
+
+static dk_status dkp_check_table(const dk_table *t, char *message) {
+    if (!t || !t->level || !t->a || !t->b)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
+    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
+    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
+    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
+        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
+    const struct {
+        const char *name;
+        const double *v;
+        int count, level;
+    } lists[] = {{"level", t->level, t->steps + 1, 1},
+                 {"a", t->a, t->steps, 0},
+                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
+                 {"noise", t->noise, t->steps, 0},
+                 {"told", t->told, t->steps, 1}};
+    for (int k = 0; k < DKP_COUNT(lists); k++)
+        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
+            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
+            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
+                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
+        }
+    return DK_OK;
+}
+
+/* A table brings its grid. */
+static dk_status dkp_resolve_table(dk_config *c, char *message) {
+    const dk_table *t = (const dk_table *)c->sampler.user;
+    dk_grid *g = &c->grid;
+    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit)
+        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+    if (c->steps == 0) c->steps = t->steps;
+    return DK_OK;
 }
 
 /* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
@@ -4626,7 +4671,7 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
-    dk_sampler s = dkp_sampler("table", dkp_record_table);
+    dk_sampler s = dkp_sampler(table && table->name[0] ? table->name : "table", dkp_record_table);
     s.user = table;
     return s;
 }
@@ -7627,11 +7672,12 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+/* Strictly monotone in noise level but for a table's; so sigma = 0 and alpha = 0 only at an end. The levels go to `level`
+   unless NULL. */
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(c);
+    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.record == dkp_record_table;
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7642,7 +7688,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         else if (i == 1) direction = here < before ? -1 : 1;
         int back = travels && direction < 0 && i > 1 && here > before;
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
-        if (!wrong && i > 0 && !back && !again && !(direction * here > direction * before))
+        if (!wrong && i > 0 && !back && !again && !any && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
         if (wrong && i == 0)
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
@@ -7805,6 +7851,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     dkp_default_sampler(&c->sampler);
+    if (c->sampler.record == dkp_record_table && dkp_resolve_table(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
         g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
@@ -10027,6 +10074,12 @@ typedef struct dk_json {
    nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
    refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
+
+/* A table from JSON: {"name": "...", "guidance": 2, "shared": true, "level": [...], "a": [...], "b": [[b_00], [b_10, b_11], ...],
+   "noise": [...], "told": [...]}, of which level, a and b must be there. Its numbers lie in the caller's memory, `room` of them:
+   DK_TABLE_ROOM(steps) do. Anything may be read: an error names the key or the byte in message, DK_MESSAGE_SIZE bytes, and
+   leaves the table alone. Keys that begin with "_" are passed over. */
+DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message);
 
 /* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
@@ -12816,6 +12869,95 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
     dkp_say_defaults(&job);
     return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
+}
+
+/* ---- tables */
+
+/* The numbers of a file, list after list. */
+typedef struct dkp_numbers {
+    double *v;
+    size_t count, room;
+    size_t first[5], counts[5];
+} dkp_numbers;
+
+enum { DKP_LEVEL, DKP_A, DKP_B, DKP_NOISE, DKP_TOLD, DKP_NAME, DKP_GUIDANCE, DKP_SHARED, DKP_TABLE_KEYS };
+static const char *const dkp_table_keys[] = {"level", "a", "b", "noise", "told", "name", "guidance", "shared"};
+
+/* A list of numbers, or of such lists, of which the first has one, the next two and so on. */
+static int dkp_read_numbers(dkp_reader *r, dkp_numbers *to, int rows) {
+    char text[DKP_TOKEN], type;
+    size_t row = 0, before;
+    if (!dkp_expect(r, '[', "a list is expected")) return 0;
+    if (dkp_peek(r) != ']')
+        do {
+            const char *number = text;
+            before = to->count;
+            dkp_peek(r);
+            if (rows && !dkp_read_numbers(r, to, 0)) return 0;
+            if (rows && to->count - before != ++row) return dkp_bad_json(r, "the first list must have one number, the next two and so on");
+            if (rows) continue;
+            if (!dkp_read_literal(r, text, &type) || to->count == to->room || !dkp_read_real(&number, &to->v[to->count]) || *number)
+                return dkp_bad_json(r, to->count == to->room ? "there is room for no more numbers" : "a finite number is expected");
+            to->count++;
+        } while (dkp_peek(r) == ',' && r->at++);
+    return dkp_expect(r, ']', "',' or ']' is expected");
+}
+
+static int dkp_read_table_member(dkp_reader *r, dk_table *t, dkp_numbers *to, unsigned *seen) {
+    char text[DKP_TOKEN] = "", type = 's';
+    const char *number = text;
+    int k = 0;
+    while (k < DKP_TABLE_KEYS && strcmp(dkp_table_keys[k], r->key) != 0) k++;
+    if (k == DKP_TABLE_KEYS)
+        return r->key[0] == '_' ? dkp_skip_value(r, 0) : dkp_bad_json(r, "the key is not known: must be level, a, b, noise, told, name, guidance or shared");
+    if (*seen & 1u << k) return dkp_bad_json(r, "the key is there twice");
+    *seen |= 1u << k;
+    if (k < DKP_NAME) {
+        to->first[k] = to->count;
+        if (!dkp_read_numbers(r, to, k == DKP_B)) return 0;
+        to->counts[k] = to->count - to->first[k];
+        return 1;
+    }
+    if (dkp_peek(r) != '"' ? !dkp_read_literal(r, text, &type) : !dkp_read_string(r, text)) return 0;
+    if (k == DKP_NAME) {
+        memcpy(t->name, text, sizeof t->name - 1);
+        return (type == 's' && strlen(text) < sizeof t->name) || dkp_bad_json(r, "a string of at most 63 bytes is expected");
+    }
+    t->shared = k == DKP_SHARED ? strcmp(text, "true") == 0 : t->shared;
+    if (k == DKP_SHARED) return (type == 'w' && (t->shared || strcmp(text, "false") == 0)) || dkp_bad_json(r, "true or false is expected");
+    return (type == 'n' && dkp_read_real(&number, &t->guidance) && !*number) || dkp_bad_json(r, "a finite number is expected");
+}
+
+DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message) {
+    dk_table t;
+    dkp_numbers to = {numbers, 0, numbers ? room : 0, {0}, {0}};
+    unsigned seen = 0;
+    if (!message) return DK_ERROR_CONFIG;
+    if (!table || !text) return dkp_fail_text(message, DK_ERROR_CONFIG, "table and text: must not be NULL");
+    dkp_reader r = {text, text, text + length, {0}, message};
+    memset(&t, 0, sizeof t);
+    if (!dkp_expect(&r, '{', "'{' is expected")) return DK_ERROR_CONFIG;
+    if (dkp_peek(&r) != '}')
+        do
+            if (!dkp_read_string(&r, r.key) || !dkp_expect(&r, ':', "':' is expected") || !dkp_read_table_member(&r, &t, &to, &seen))
+                return DK_ERROR_CONFIG;
+        while (dkp_peek(&r) == ',' && r.at++);
+    if (!dkp_expect(&r, '}', "',' or '}' is expected")) return DK_ERROR_CONFIG;
+    dkp_peek(&r), r.key[0] = 0;
+    if (r.at != r.end) return dkp_bad_json(&r, "nothing more is expected"), DK_ERROR_CONFIG;
+    size_t steps = to.counts[DKP_A], want[] = {steps + 1, steps > 0 ? steps : 1, steps * (steps + 1) / 2, steps, steps};
+    for (int k = 0; k < DKP_NAME; k++)
+        if (to.counts[k] != want[k] && (seen & 1u << k || k < DKP_NOISE))
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "\"%s\": %zu numbers: must be %zu, where \"a\" has %zu", dkp_table_keys[k], to.counts[k],
+                                   want[k], steps);
+    t.steps = (int)(steps < 1000000 ? steps : 1000000);
+    t.level = numbers + to.first[DKP_LEVEL], t.a = numbers + to.first[DKP_A], t.b = numbers + to.first[DKP_B];
+    if (to.counts[DKP_NOISE]) t.noise = numbers + to.first[DKP_NOISE];
+    if (to.counts[DKP_TOLD]) t.told = numbers + to.first[DKP_TOLD];
+    if (dkp_check_table(&t, message) != DK_OK) return DK_ERROR_CONFIG;
+    message[0] = 0;
+    *table = t;
+    return DK_OK;
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the

@@ -162,15 +162,19 @@ static inline int explain_next(explain_cursor *c) {
     return 1;
 }
 
+static inline void explain_sentence(const explain_cursor *c) {
+    if (c->row) explain_row(c->p, c->row, c->step);
+    else if (c->call) explain_call(c->p, c->call);
+    else if (c->norm) explain_norm(c->norm);
+    else printf("        A function of yours %s.\n", strstr(c->line, " = hook\n") == c->next - 8 ? "may change the estimate" : "makes G of the branches");
+}
+
 /* The lines of dk_plan_text, each followed by a sentence. */
 static inline void explain_plan(const dk_plan *p, const char *text) {
     explain_cursor c = explain_begin(p, text);
     for (const char *from = text; explain_next(&c); from = c.next) {
         printf("%.*s", (int)(c.next - from), from);
-        if (c.row) explain_row(p, c.row, c.step);
-        else if (c.call) explain_call(p, c.call);
-        else if (c.norm) explain_norm(c.norm);
-        else printf("        A function of yours %s.\n", strstr(c.line, " = hook\n") == c.next - 8 ? "may change the estimate" : "makes G of the branches");
+        explain_sentence(&c);
     }
     printf("%s", c.next);
 }
@@ -252,8 +256,8 @@ static inline void explain_draws(const dk_plan *a, const dk_plan *b) {
 
 static inline void explain_side(const char *name, const explain_cursor *c, int more) {
     const char *line = c->line + strspn(c->line, " ");
-    if (more) printf("  %s: %.*s\n", name, (int)explain_length(line), line);
-    else printf("  %s: the end\n", name);
+    printf("  %s: %.*s\n", name, more ? (int)explain_length(line) : 7, more ? line : "the end");
+    if (more) explain_sentence(c);
 }
 
 static inline void explain_first_row(const dk_plan *p, const dk_plan *q, const char *text_p,

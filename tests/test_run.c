@@ -1192,8 +1192,8 @@ static void a_batch_of_0_is_1(void **state) {
 /* As many D's as there are steps: buffers * dim overflows long before dim does. */
 static void sizes_that_overflow_are_refused(void **state) {
     enum { STEPS = 100 };
-    static double a[STEPS], b[STEPS * STEPS];
-    dk_table table = {a, b, NULL, NULL, STEPS, 0};
+    static double level[STEPS + 1], a[STEPS], b[STEPS * (STEPS + 1) / 2];
+    dk_table table = {"", STEPS, 0, 0, level, a, b, NULL, NULL};
     const size_t dims[] = {(size_t)-1,
                            (size_t)-1 / 2,
                            (size_t)-1 / sizeof(dk_real),
@@ -1203,8 +1203,8 @@ static void sizes_that_overflow_are_refused(void **state) {
                            (size_t)-1 / 101 / sizeof(dk_real)};
     dk_real x[1] = {0};
     (void)state;
-    for (int i = 0; i < STEPS * STEPS; i++) b[i] = 0.01;
-    for (int i = 0; i < STEPS; i++) a[i] = 0.5;
+    for (int i = 0; i < STEPS * (STEPS + 1) / 2; i++) b[i] = 0.01;
+    for (int i = 0; i < STEPS; i++) a[i] = 0.5, level[i] = 0.9 - 0.008 * i;
     for (size_t k = 0; k < sizeof dims / sizeof dims[0]; k++)
         for (int batch = 1; batch <= 1024; batch *= 32) {
             dk_config c;

@@ -1,5 +1,6 @@
 /* Noise sources: what a seed means in other programs, Brownian paths, and how a run uses them. */
 #include "check.h"
+#include "examples/noise.h"
 
 #define LONG 100006
 static const double paths = LONG;
@@ -23,6 +24,68 @@ static const dk_real *draw(dk_noise_source source, uint64_t seed, int call, int 
 static void check_elements(const dk_real *got, const int *at, const double *want, int n, int bits) {
     double place = ldexp(1, bits == 64 && sizeof(dk_real) == 8 ? -53 : -24);
     for (int i = 0; i < n; i++) check_near((double)got[at[i]], want[i], 3 * place, "normal");
+}
+
+/* ------------------------------------------------------------------- examples/noise.h */
+
+/* Mean of the products of elements a and b of all samples. */
+static double together(const dk_real *v, int samples, int dim, int a, int b) {
+    double sum = 0;
+    for (int i = 0; i < samples; i++) sum += (double)v[i * dim + a] * (double)v[i * dim + b];
+    return sum / samples;
+}
+
+/* Covariances of the filter's definition (numpy's fft), of the octaves' squares, moments of the distributions. */
+static void noise_that_is_not_white_has_its_covariances(void **state) {
+    enum { SIDE = 16, DIM = SIDE * SIDE, SAMPLES = 390 };
+    noise_kind pink = {SIDE, SIDE, 1}, blue = {SIDE, SIDE, -1}, pyramid = {SIDE, SIDE, 0.5};
+    (void)state;
+    const struct {
+        noise_kind *kind;
+        dk_noise_fn fn;
+        double beside, diagonal;
+    } rows[] = {{&pink, noise_pink, 0.2752791501712171, 0.16587683463483233}, {&blue, noise_pink, -0.1811519284259248, -0.03247879798185063}, {&pyramid, noise_pyramid, 0.24926686217008798, 0.24926686217008798}};
+    for (int r = 0; r < 3; r++) {
+        double one = 0, beside = 0, diagonal = 0;
+        const dk_real *v = draw(noise_source(rows[r].fn, rows[r].kind), 7, 0, SAMPLES, DIM);
+        for (int y = 0; y < SIDE; y += 2)
+            for (int x = 0; x < SIDE; x += 2) { /* within squares of 2 */
+                int at = y * SIDE + x;
+                one += together(v, SAMPLES, DIM, at, at) / 64, beside += together(v, SAMPLES, DIM, at, at + 1) / 64;
+                diagonal += together(v, SAMPLES, DIM, at, at + SIDE + 1) / 64;
+            }
+        check_near(one, 1, 0.04, "variance"), check_near(beside, rows[r].beside, 0.04, "beside");
+        check_near(diagonal, rows[r].diagonal, 0.04, "diagonal");
+    }
+    noise_kind student = {0, 0, 10}, clipped = {0, 0, 2};
+    double second = 0, fourth = 0, largest = 0;
+    draw(noise_source(noise_student, &student), 7, 0, 1, LONG);
+    for (int i = 0; i < LONG; i++) second += pow((double)z[i], 2) / paths, fourth += pow((double)z[i], 4) / paths;
+    check_near(second, 1, 0.02, "variance"), check_near(fourth, 4, 0.3, "3 + 6/(n - 4)");
+    draw(noise_source(noise_clipped, &clipped), 7, 0, 1, LONG);
+    second = 0;
+    for (int i = 0; i < LONG; i++) {
+        second += pow((double)z[i], 2) / paths;
+        largest = fabs((double)z[i]) > largest ? fabs((double)z[i]) : largest;
+    }
+    check_near(second, 0.7737413035499231, 0.01, "variance"), check_near(largest, 2, 0.001, "the limit");
+}
+
+static void noise_of_a_sample_knows_nothing_of_its_batch(void **state) {
+    static const dk_noise_fn fns[] = {noise_pink, noise_pyramid, noise_student, noise_clipped};
+    noise_kind kind = {8, 4, 3}, none = {8, 5, 3};
+    (void)state;
+    for (int f = 0; f < 4; f++) {
+        dk_noise_source s = noise_source(fns[f], &kind);
+        dk_noise_request q = request(7, 3, 64);
+        assert_int_equal(dk_noise_fill(&s, &q, other), DK_OK);
+        q.batch = 1, q.first_sample = 2;
+        assert_int_equal(dk_noise_fill(&s, &q, z), DK_OK);
+        assert_memory_equal(z, other + 128, 64 * sizeof *z);
+    }
+    dk_noise_source wrong = noise_source(noise_pink, &none); /* 40 numbers do not make up 64 */
+    dk_noise_request q = request(7, 1, 64);
+    assert_int_not_equal(dk_noise_fill(&wrong, &q, z), DK_OK);
 }
 
 /* ------------------------------------------------------------------- what seeds mean elsewhere */
@@ -572,6 +635,8 @@ int main(void) {
         cmocka_unit_test(a_run_tells_its_draws),
         cmocka_unit_test(parts_and_tiles_change_nothing),
         cmocka_unit_test(rejected_steps_cost_no_noise),
+        cmocka_unit_test(noise_that_is_not_white_has_its_covariances),
+        cmocka_unit_test(noise_of_a_sample_knows_nothing_of_its_batch),
         cmocka_unit_test(sources_are_set_by_words),
         cmocka_unit_test(what_cannot_be_drawn_is_refused),
     };
