@@ -109,7 +109,11 @@ static inline void explain_call(const dk_plan *p, const dk_call *c) {
     printf("        The network is asked%s%s about ", c->branches > 1 ? " with all conditions at once" : "",
            branches[c->branch]);
     explain_name(p, c->x);
-    printf(", whose noise level is %g. It is told %g.\n", dk_noise_level(c->level), c->condition);
+    printf(", whose noise level is %g. It is told %g.", dk_noise_level(c->level), c->condition);
+    if (c->phase) printf(" This is phase %d.", c->phase);
+    if (dk_noise_level(c->end) < dk_noise_level(p->level[c->step + 1]))
+        printf(" The step goes down to noise level %g, then noise is added.", dk_noise_level(c->end));
+    printf("\n");
 }
 
 static inline void explain_norm(const dk_norm *n) {
@@ -224,8 +228,9 @@ static inline int explain_same(const explain_cursor *a, const explain_cursor *b,
     if (a->row && b->row) return explain_same_row(a, b, most);
     if (a->call && b->call)
         return explain_same_name(a, a->call->x, b, b->call->x) && a->call->branch == b->call->branch &&
-               a->call->branches == b->call->branches &&
+               a->call->branches == b->call->branches && a->call->phase == b->call->phase &&
                explain_near(a->call->condition, b->call->condition, most) &&
+               explain_near(a->call->condition_end, b->call->condition_end, most) &&
                explain_near(a->call->level.alpha, b->call->level.alpha, most) &&
                explain_near(a->call->level.sigma, b->call->level.sigma, most);
     return explain_length(a->line) == explain_length(b->line) &&

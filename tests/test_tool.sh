@@ -113,6 +113,13 @@ explains_parts() { explains_rows --steps 2 --sampler dpmpp_sde --schedule edm --
 check "plan --explain says what each of Euler's rows does" explains
 check "it has a sentence for every row of every sampler" explains_all
 check "and of guidance, churn and clipping" explains_parts
+explains_phases() {
+    explains_rows --steps 4 --sampler euler --phase "step=2 sampler=heun eta=0 guidance.scale=2" --phase "level=0.3 unit=flow" &&
+        [ "$(count ' This is phase 1\.$')" = 4 ] && [ "$(count ' This is phase 2\.$')" = 4 ]
+}
+check "and of phases" explains_phases
+check "a phase has a sampler and guidance" refuses '--phase step=2 steps=3: must be step or level' plan --phase "step=2 steps=3"
+check "a phase's step is one of the grid" refuses 'phases\[0\], step = 10: must be 0 .. steps - 1' plan --phase "step=10"
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
 
 # ---- shader: 20 steps of adams2 are 21 passes of six shapes, each of which is written once
