@@ -34,7 +34,7 @@
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
-#   make install   the header and the fitter (as diffkit_fit.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
+#   make install   the header, fitter and guiders (as diffkit_fit.h, diffkit_guiders.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -334,12 +334,13 @@ install:
 	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 	install -m 644 diffkit.h "$(ROOT)/include"
 	install -m 644 examples/fit.h "$(ROOT)/include/diffkit_fit.h"
+	install -m 644 examples/guiders.h "$(ROOT)/include/diffkit_guiders.h"
 	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
 	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
 
 uninstall:
-	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/include/diffkit_guiders.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 size:

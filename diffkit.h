@@ -66,7 +66,7 @@
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
-         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods, adams2 and adams3 use slopes there, too.
+         levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods use slopes there, too.
          A step from sigma = 0 (inversion) gives alpha D + sigma N, where N is the predicted noise: the network
          must predict eps, v or velocity.
        - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
@@ -201,7 +201,8 @@ enum {
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
     DK_SAID = 320,
-    DK_BRANCHES = 3
+    DK_BRANCHES = 6,
+    DK_RAMPS = 6
 };
 
 struct dk_config;
@@ -574,8 +575,9 @@ typedef struct dk_sampler {
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
     double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
-                       of it, 0 .. 1, the rest is alpha D. At 0 Runge-Kutta methods make one, too, where the network knows
-                       sigma = 0 and tells the noise: on flow, say */
+                       of it, 0 .. 1, the rest is alpha D: adams2 and adams3 gain by 0.5 on smooth data, and leave noise
+                       on points and hard edges. At 0 Runge-Kutta methods make one, too, where the network knows sigma = 0
+                       and tells the noise: on flow, say */
 
     /* Noise behind a step. */
     dk_noise_law law;
@@ -605,7 +607,7 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 struct dk_guidance;
 
 /* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
-   The hook may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
+   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -613,17 +615,48 @@ typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, 
    on: then it is called again, with D as it left it. */
 typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
 
+/* What a guider is given: all outputs that one D is made of. Vectors are batch * dim numbers, as dk_guidance.space says;
+   NULL with a back end, whose buffers the slots are. */
+typedef struct dk_outputs {
+    const struct dk_eval *eval; /* for which evaluation, without its arrays */
+    int branches;               /* 0 .. branches - 1 */
+    const double *weight;       /* of each in the sum that scale, scale2 and away ask for: of two, scale and 1 - scale */
+    const dk_real *output[DK_BRANCHES];
+    dk_real *memory[DK_BRANCHES]; /* as many as dk_guidance.memory says; 0 at first, then what the guider left */
+    dk_real *G;                   /* to be filled */
+    int output_slot[DK_BRANCHES], memory_slot[DK_BRANCHES], G_slot;
+} dk_outputs;
+
+/* A guider of your own: called in the run, by the thread that calls it, for every D that guidance makes. Nonzero stops the
+   run, which can go on: then it is called again, with memory as it left it. examples/guiders.h has some. */
+typedef int (*dk_guider_fn)(void *user, const dk_outputs *o);
+
+/* Steps in which the scale goes evenly from `from`, in the first, to `to`, in the last. steps 0: all that are left. */
+typedef struct dk_ramp {
+    double from, to;
+    int steps;
+} dk_ramp;
+
 /* What happens between network and sampler; all zero: nothing. The network is evaluated at the same x in branches:
    branch 0, C: with the condition; branch 1, U: without it, or with a negative one, or by a weaker network
-   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix).
+   (autoguidance, Karras et al. 2024); branch 2, B: with the second condition alone (the image, in InstructPix2Pix); or
+   branches 2 .. 5, P: with the condition, by a network that is perturbed (PAG, SLG, SEG, STG) or lacks a modality.
 
        G = U + scale (C - U)                          Ho & Salimans 2022, whose w is scale - 1
        G = U + scale2 (B - U) + scale (C - B)         Brooks et al. 2023, eq. 3
+       ... + away[0] (C - P2) + ... + away[3] (C - P5)    Ahn et al. 2024, eq. 15
 
    Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
 typedef struct dk_guidance {
     double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
     double scale2; /* of the second condition; 0: there is none */
+    dk_ramp ramps[DK_RAMPS]; /* scale, one ramp after the other, for all steps; in text "schedule=7x45+3x3", "schedule=1to7" */
+    double away[DK_BRANCHES - 2]; /* from branch 2 .. 5; in text away2 .. away5 */
+
+    /* Instead of this sum, zero_star and projected. Where guidance holds, the first `branches` (0: 2) are evaluated. */
+    dk_guider_fn guider; /* NULL: none */
+    void *guider_user;
+    int branches, memory;
 
     /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
        start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
@@ -643,7 +676,8 @@ typedef struct dk_guidance {
     int projected;
     double parallel, momentum, limit;
 
-    /* As which prediction these see C, U and B. Default: as the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
+    /* As which prediction these and the guider see the outputs. Default: as the network's own, for projected X0. ComfyUI's
+       RescaleCFG: V. */
     dk_prediction space;
 
     int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
@@ -815,7 +849,7 @@ typedef struct dk_eval {
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
-    /* Guidance: which branch this is for, 0 with the condition, 1 without, 2 with the second one alone. With
+    /* Guidance: which branch this is for, 0 with the condition, 1 without, others as in dk_guidance. With
        guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
        arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
     int branch, branches; /* branches: else 1 */
@@ -838,8 +872,8 @@ DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
    read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
    need not be ended. */
 DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance.hook, seeds, noise sources,
-   progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance's hook and guider, seeds, noise
+   sources, progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
@@ -858,8 +892,8 @@ DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_state gives. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
-   known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms do
-   to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
+   known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
+   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
    memory. DK_ERROR_ORDER where no evaluation is out, or with a back end. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
@@ -900,7 +934,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
        call 1   F1 = network(u1; t)           -> x
        pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
 
-   Norms and hooks end a pass, too, for they need all elements of a value. */
+   Norms, hooks and guiders end a pass, too, for they need all elements of a value. */
 
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
@@ -923,7 +957,7 @@ typedef struct dkp_life {
 } dkp_life;
 
 typedef struct dk_value {
-    char letter; /* x state, D denoised, U unconditional D, F, G and H network outputs, u network input,
+    char letter; /* x state, D denoised, U unconditional D, F to K network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
     int number, slot;
@@ -942,14 +976,15 @@ typedef enum dk_boundary {
     DK_BOUNDARY_END,
     DK_BOUNDARY_CALL,
     DK_BOUNDARY_NORM,
-    DK_BOUNDARY_HOOK /* dk_guidance.hook on the D of a call */
+    DK_BOUNDARY_HOOK,  /* dk_guidance.hook on the D of a call */
+    DK_BOUNDARY_GUIDER /* dk_guidance.guider on the branches up to a call */
 } dk_boundary;
 
 /* A straight line of rows, one sweep over memory, up to something that is not elementwise. */
 typedef struct dk_pass {
     int first, count; /* rows */
     dk_boundary boundary;
-    int index;    /* of the call, also before a hook, or norm */
+    int index;    /* of the call, also before a hook or guider, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
     int repeats;  /* 1: of what the call before has been given, and of what this pass reads, it writes over nothing but that
@@ -971,6 +1006,7 @@ typedef struct dk_call {
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
     int shared;           /* 1: the input is 0 */
+    int seen, memory, guided; /* the last one before a guider: values output and those behind it, memory likewise, and G; else 0 */
     double weight[DK_BRANCHES];
 } dk_call;
 
@@ -1005,6 +1041,7 @@ typedef struct dkp_planned {
     int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
     int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
     int hooked; /* needs dk_config.guidance.hook */
+    int guided; /* and its guider: 1 and how many vectors of memory it has */
 } dkp_planned;
 
 /* A recorded sampler: constant once made; share it freely. Its arrays lie in one block of memory. Runs believe what it says:
@@ -2822,7 +2859,8 @@ typedef struct dkp_recording {
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     int others;             /* values y so far */
-    dk_vec momentum;        /* of guidance */
+    dk_vec momentum;        /* of guidance, */
+    int memory;             /* and of its guider: the first value; 0: none yet */
     dk_level lambda_at;     /* the level whose lambda was asked for last, */
     double lambda;          /* and that */
     unsigned end, reached;  /* of what was said, counted in terms: now, and at most so far */
@@ -3309,6 +3347,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
     r->own->layout = &layout;
     plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
+    plan->own.guided = c->guidance.guider ? 1 + c->guidance.memory : 0;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
@@ -3595,6 +3634,9 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
 
 DKP_SMALL
 
+/* Whether the step ends in alpha D, whatever the state and the past are. */
+static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r->sampler.plain_last > 0); }
+
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than steps are
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
@@ -3828,6 +3870,7 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
 static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int left) {
     double here = dkp_axis(r, m->classical, &r->from);
     dkp_multistep_estimate(r, m);
+    if (dkp_ends_in_D(r) && !r->sampler.pece) return;
     dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, &r->from, m->D));
     if (r->sampler.corrector && m->past.count > 1 && r->step > m->as_predicted)
         dkp_multistep_correct(r, m, left);
@@ -4029,7 +4072,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
    forgets its state at once, and the step is the exact one. At sigma = 0 that gives alpha D. */
 static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to, double h) {
     const dk_sampler *s = &r->sampler;
-    int end = r->from.alpha <= 0 || (r->to.sigma <= 0 && !(s->plain_last > 0));
+    int end = r->from.alpha <= 0 || dkp_ends_in_D(r);
     double a = from->alpha / to->alpha, G2 = (from->sigma - a * to->sigma) * (from->sigma + a * to->sigma);
     dkp_langevin(r, a);
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
@@ -4478,8 +4521,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
     DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
     DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
-    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow plain_last=0.5", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
-    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow plain_last=0.5", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
+    DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
     DKP_ROW("deis_rho", dkp_record_adams, "order=3", 3, 2, 1, "Zhang & Chen 2022, rho-AB"),
     DKP_ROW("gradient_estimation", dkp_record_adams, "order=2 rule=gradient gamma=2", 1, 1, 1, "Permenter & Yuan 2023"),
@@ -4507,9 +4550,9 @@ static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
 }
 
 /* What is set on a zero sampler holds for the method of its tableau, or for adams2. Without the table of samplers:
-   programs that name none have only these in them. Whether it goes with the power grid: adams2, adams3 and their like. */
-static int dkp_default_sampler(dk_sampler *s) {
-    if (s->record || s->name) return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
+   programs that name none have only these in them. */
+static void dkp_default_sampler(dk_sampler *s) {
+    if (s->record || s->name) return;
     if (s->tableau) {
         s->name = "runge_kutta", s->record = dkp_record_runge_kutta;
     } else if (s->exponential) {
@@ -4519,10 +4562,12 @@ static int dkp_default_sampler(dk_sampler *s) {
         if (!s->order) s->order = 2;
         if (!s->corrector) s->corrector = 3;
         if (!s->gauge) s->gauge = DK_GAUGE_FLOW;
-        if (!(s->plain_last > 0)) s->plain_last = 0.5;
-        return 1;
     }
-    return 0;
+}
+
+/* adams2, adams3 and their like have the power grid where none is named. */
+static int dkp_goes_with_power(const dk_sampler *s) {
+    return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
 }
 
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
@@ -4610,7 +4655,8 @@ static const dkp_plan_field dkp_plan_fields[] = {
     DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
     DKP_I(call, branches), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
-    DKP_R(call, weight[2]), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
+    DKP_R(call, weight[2]), DKP_R(call, weight[3]), DKP_R(call, weight[4]), DKP_R(call, weight[5]),
+    DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
     DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
     DKP_I(pass, first), DKP_I(pass, boundary), DKP_I(norm, kind), DKP_I(norm, a), DKP_I(norm, b),
     DKP_I(norm, p), DKP_I(norm, q), DKP_R(norm, atol), DKP_R(norm, rtol), DKP_R(norm, limit),
@@ -4690,8 +4736,12 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
     }
 }
 
+/* How many branches there are up to a call. */
+static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
+
 /* The values that a boundary reads; how many. */
-static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
+enum { DKP_MOST_VALUES = 2 * DK_BRANCHES };
+static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[DKP_MOST_VALUES]) {
     const dk_call *call = &p->call[pass->index];
     const dk_norm *norm = &p->norm[pass->index];
     int count = 0;
@@ -4701,6 +4751,10 @@ static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[
         for (int k = 0; k < call->branches; k++) value[count++] = call->input + k;
         break;
     case DK_BOUNDARY_HOOK: value[count++] = call->denoised; break;
+    case DK_BOUNDARY_GUIDER:
+        for (int k = 0; k < dkp_branches(call); k++) value[count++] = call->seen + k;
+        for (int k = 0; k < p->own.guided - 1; k++) value[count++] = call->memory + k;
+        break;
     case DK_BOUNDARY_NORM:
         value[count++] = norm->a;
         if (norm->b >= 0) value[count++] = norm->b;
@@ -4737,14 +4791,16 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
         if (pass->noises > p->own.noises) p->own.noises = pass->noises;
-        int read[DK_BRANCHES + 1], reads = dkp_boundary_values(p, pass, read);
-        dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart */
+        int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
+        dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart; or by a guider */
         int outputs = 0;
         if (pass->boundary == DK_BOUNDARY_CALL) {
             const dk_call *call = &p->call[pass->index];
             for (int k = 0; k < call->branches; k++) made[outputs++] = &p->value[call->output + k];
             dkp_take(slots, &p->value[call->output]);
             if (call->uncond_output >= 0) dkp_take(slots, made[outputs++] = &p->value[call->uncond_output]);
+        } else if (pass->boundary == DK_BOUNDARY_GUIDER) {
+            dkp_take(slots, made[outputs++] = &p->value[p->call[pass->index].guided]);
         }
         for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
         for (int k = 0; k < outputs; k++) dkp_release(slots, made[k], pass->position);
@@ -4826,6 +4882,7 @@ static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
         pass->repeats = dkp_mark_needed(s, pass);
         for (int k = pass->first; k < pass->first + pass->count; k++)
             if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
+        if (pass->boundary == DK_BOUNDARY_GUIDER) dkp_lay(s, p->call[pass->index].guided);
         if (pass->boundary != DK_BOUNDARY_CALL) continue;
         const dk_call *call = &p->call[pass->index];
         for (int k = 0; k < call->branches; k++) dkp_lay(s, call->output + k);
@@ -5154,6 +5211,11 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
             dkp_put_norm(&t, p, pass->index);
         } else if (pass->boundary == DK_BOUNDARY_HOOK) {
             dkp_put_format(&t, p, "    %a = hook\n", &p->call[pass->index].denoised, NULL);
+        } else if (pass->boundary == DK_BOUNDARY_GUIDER) {
+            int value[DKP_MOST_VALUES], values = dkp_boundary_values(p, pass, value);
+            dkp_put_format(&t, p, "    %a = guider", &p->call[pass->index].guided, NULL);
+            for (int k = 0; k < values; k++) dkp_put(&t, k ? ", " : "("), dkp_put_value(&t, p, value[k]);
+            dkp_put(&t, ")\n");
         }
     }
     dkp_put(&t, "result: x\n");
@@ -5211,10 +5273,11 @@ static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
 
 static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
-    if (plan->own.hooked != (c->guidance.hook != NULL))
-        return dkp_fail_text(c->message, DK_ERROR_CONFIG,
-                             plan->own.hooked ? "guidance.hook: must be given to a plan recorded with one"
-                                          : "guidance.hook: must be NULL for a plan recorded without one");
+    const dk_guidance *g = &c->guidance;
+    int hook = plan->own.hooked != (g->hook != NULL), needed = hook ? plan->own.hooked : plan->own.guided;
+    if (hook || !plan->own.guided != !g->guider)
+        return dkp_fail_saying(c->message, DK_ERROR_CONFIG, "guidance.%s: must be %s", hook ? "hook" : "guider",
+                               needed ? "given to a plan recorded with one" : "NULL for a plan recorded without one");
     if (!plan->own.masked != !c->mask || !plan->own.masked != !c->known)
         return dkp_fail_text(c->message, DK_ERROR_CONFIG,
                              plan->own.masked ? "mask and known: must be given to a plan recorded with them"
@@ -5555,24 +5618,43 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
     return DK_OK;
 }
 
-static dk_status dkp_call_hook(dk_run *run, const dk_pass *pass) {
+/* The guider's G, from the values that the boundary reads: branches, then memory. */
+static int dkp_call_guider(const dk_run *run, const dk_pass *pass, const dk_eval *e, dk_real *G, int slot) {
     const dk_plan *p = dkp_plan_of(run);
-    const dk_guidance *g = &run->config.guidance;
-    int slot = p->value[p->call[pass->index].denoised].slot;
-    dk_real *D = run->config.backend ? NULL : dkp_buffer(run, slot);
-    dk_eval e;
-    dkp_describe(run, &e);
-    e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* D has the branches behind it */
-    if (g->hook(g->hook_user, &e, D, slot))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "guidance.hook returned nonzero");
-    size_t bad = D && !run->config.unchecked ? dkp_find_in(run, D, DK_NUMBER_REAL) : run->size;
-    return dkp_fail_at(run, bad, "guidance.hook has made D NaN or infinite");
+    const dk_call *call = &p->call[pass->index];
+    dk_outputs o;
+    int value[DKP_MOST_VALUES], values = dkp_boundary_values(p, pass, value), branches = dkp_branches(call);
+    memset(&o, 0, sizeof o);
+    o.eval = e, o.branches = branches, o.weight = call->weight, o.G = G, o.G_slot = slot;
+    for (int k = 0; k < values; k++) {
+        int at = p->value[value[k]].slot, m = k - branches;
+        dk_real *v = G ? dkp_buffer(run, at) : NULL;
+        if (m < 0) o.output[k] = v, o.output_slot[k] = at;
+        else o.memory[m] = v, o.memory_slot[m] = at;
+    }
+    return run->config.guidance.guider(run->config.guidance.guider_user, &o);
 }
 
-/* The norm or hook that ended the pass before this one. */
+static dk_status dkp_call_user(dk_run *run, const dk_pass *pass) {
+    const dk_plan *p = dkp_plan_of(run);
+    const dk_guidance *g = &run->config.guidance;
+    const dk_call *call = &p->call[pass->index];
+    int hook = pass->boundary == DK_BOUNDARY_HOOK, slot = p->value[hook ? call->denoised : call->guided].slot;
+    dk_real *made = run->config.backend ? NULL : dkp_buffer(run, slot);
+    dk_eval e;
+    dkp_describe(run, &e);
+    e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* what is made has the branches behind it */
+    if (hook ? g->hook(g->hook_user, &e, made, slot) : dkp_call_guider(run, pass, &e, made, slot))
+        return dkp_fail_run(run, DK_ERROR_CALLBACK,
+                            hook ? "guidance.hook returned nonzero" : "guidance.guider returned nonzero");
+    size_t bad = made && !run->config.unchecked ? dkp_find_in(run, made, DK_NUMBER_REAL) : run->size;
+    return dkp_fail_at(run, bad, hook ? "guidance.hook has made D NaN or infinite" : "guidance.guider has made G NaN or infinite");
+}
+
+/* The norm, hook or guider that ended the pass before this one. */
 static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
     const dk_backend *b = dkp_backend(run);
-    if (before->boundary == DK_BOUNDARY_HOOK) return dkp_call_hook(run, before);
+    if (before->boundary != DK_BOUNDARY_NORM) return dkp_call_user(run, before);
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
     if (b->norm(b->user, run, &dkp_plan_of(run)->norm[before->index], result))
         return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
@@ -6787,7 +6869,22 @@ DKP_ONCE static int dkp_set(double v) { return v < 0 || v > 0; }
 
 /* Guidance that is more than a sum with known coefficients. */
 static int dkp_guided_by_norms(const dk_guidance *g) {
-    return g->rescale > 0 || g->zero_star || g->projected;
+    return g->rescale > 0 || g->zero_star || g->projected || g->guider;
+}
+
+/* Whether the scale is a list. */
+static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || dkp_set(g->ramps->from); }
+
+/* How many steps the list is for, of so many that are run, and the scale of one of them. */
+static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale) {
+    int done = 0;
+    for (int k = 0; k < DK_RAMPS; k++) {
+        const dk_ramp *r = &g->ramps[k];
+        int n = r->steps || !dkp_set(r->from) ? r->steps : steps - done;
+        if (step >= done && step < done + n) *scale = r->from + (r->to - r->from) * (n > 1 ? (step - done) / (n - 1.0) : 0);
+        done += n;
+    }
+    return done;
 }
 
 /* Facts about a config on which it depends what a field may be: a bit for each family, each spacing, and these. */
@@ -6803,6 +6900,8 @@ enum {
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
+    DKP_IF_GUIDER,
+    DKP_IF_RAMPS,
     DKP_IF_QUANTILE,
     DKP_IF_GENERATOR, /* another program's */
     DKP_IF_GPU
@@ -6811,7 +6910,7 @@ enum {
 /* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
    may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
    by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
-   way by its name. Not to be set as text: q a word of bits; l how many levels a list has. Texts are what messages say and
+   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether a function is there. Texts are what messages say and
    what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
@@ -6839,7 +6938,7 @@ enum {
     DKP_PEER_NAMES(X)
 #define DKP_DATA_FIELDS(X) \
     X('z', "dim", dim, 0, ">= 1") \
-    X('i', "batch", batch, 0, "1 .. 715827882 (0: 1)") \
+    X('i', "batch", batch, 0, "1 .. 357913941 (0: 1)") \
     X('u', "seed", seed, 0, "below 2^64") \
     X('u', "first_sample", first_sample, 0, "below 2^64") \
     X('i', "threads", threads, 0, "0 .. 65536") \
@@ -6886,8 +6985,17 @@ enum {
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X('r', "guidance.scale", guidance.scale, 0, "finite") \
+    X('r', "guidance.scale", guidance.scale, DKP_IF(RAMPS), "0 with guidance.schedule (none: no list)") \
+    X('s', "guidance.schedule", guidance.ramps, 0, "none, or at most 6 scales as 7x45+3x3 or 1to7, for all steps") \
     X('r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
     X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
+    X('r', "guidance.away2", guidance.away[0], 0, "finite; needs scale") \
+    X('r', "guidance.away3", guidance.away[1], 0, "finite; needs scale") \
+    X('r', "guidance.away4", guidance.away[2], 0, "finite; needs scale") \
+    X('r', "guidance.away5", guidance.away[3], 0, "finite; needs scale") \
+    X('f', "guidance.guider", guidance.guider, 0, "a function; needs scale") \
+    X('i', "guidance.branches", guidance.branches, 0, "2 .. 6 (0: 2); needs guider") \
+    X('i', "guidance.memory", guidance.memory, 0, "0 .. 6; needs guider") \
     X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
     X('R', "guidance.noise_max", guidance.noise_max, 0, "> noise_min (0: no limit)") \
     X('r', "guidance.start", guidance.start, 0, "0 .. 1") \
@@ -6895,13 +7003,15 @@ enum {
     X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
     X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
     X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
+    X('i', "guidance.zero_star", guidance.zero_star, DKP_IF(GUIDER), "0 with guider") \
     X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
     X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
     X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
+    X('i', "guidance.projected", guidance.projected, DKP_IF(GUIDER), "0 with guider") \
     X('r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
     X('r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
     X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
-    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init") \
+    X('c', "guidance.space", guidance.space, 0, "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init or guider") \
     X('i', "guidance.doubled", guidance.doubled, 0, "0 or 1") \
     X('r', "guidance.quantile", guidance.quantile, 0, "0 .. 1 (0: no thresholding)") \
     X('R', "guidance.quantile_most", guidance.quantile_most, 0, ">= 0 (0: no limit); needs quantile")
@@ -7116,6 +7226,8 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
+        {DKP_IF_GUIDER, c->guidance.guider != NULL},
+        {DKP_IF_RAMPS, dkp_ramps(&c->guidance)},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
         {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
 #ifndef DK_NO_PEERS
@@ -7163,14 +7275,16 @@ static double dkp_number_at(const char *at, const dkp_field *f) {
     uint64_t large;
     size_t size;
     int whole; /* an int, or an enum of its size */
-    const void *const none = NULL; /* of a grid's way */
+    const void *const none = NULL; /* of a grid's way, or a function */
     switch (f->kind) {
     case 'r':
     case 'R':
     case '1': memcpy(&real, at, sizeof real); return real;
     case 'u': memcpy(&large, at, sizeof large); return (double)large;
     case 'z': memcpy(&size, at, sizeof size); return (double)size;
+    case 'f':
     case 'w': return memcmp(at, &none, sizeof none) != 0;
+    case 's': /* is checked by itself */
     case 'n': return 0;
     default: memcpy(&whole, at, sizeof whole); return f->kind == 'b' ? (whole & (int)f->facts) != 0 : whole;
     }
@@ -7205,7 +7319,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
 static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
-    if (!at || (f->of == DKP_OF_GUIDANCE && c->guidance.schedule)) return 1;
+    if (!at || (f->of == DKP_OF_GUIDANCE && (c->guidance.schedule || dkp_ramps(&c->guidance)))) return 1;
     for (at += 8; *at && !dkp_set(v); at += strncmp(at, " or ", 4) ? 0 : 4) dkp_read_limit(&at, f, c, 1, &v);
     return dkp_set(v);
 }
@@ -7588,14 +7702,24 @@ static dk_status dkp_check_guidance(const dk_config *c, char *message) {
     const dk_guidance *g = &c->guidance;
     if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_controlled(c) &&
-        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0))
+        (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0 || dkp_ramps(g)))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 "
+                             "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of scales must be 0 "
                              "with step-size control (sampler.rtol, atol)");
     return DK_OK;
 }
 
-static int dkp_default_sampler(dk_sampler *s);
+static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message) {
+    double scale;
+    int good = !g->schedule;
+    for (int k = 0; k < DK_RAMPS; k++)
+        good &= g->ramps[k].steps >= 0 && g->ramps[k].steps <= 1000000 && dkp_finite(g->ramps[k].from) && dkp_finite(g->ramps[k].to);
+    int listed = good ? dkp_scale_at(g, 0, steps, &scale) : -1;
+    return listed == steps ? DK_OK
+           : good          ? dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run")
+                           : dkp_fail_text(message, DK_ERROR_CONFIG,
+                                           "guidance.ramps: must be finite scales in 0 .. 1000000 steps, without a function schedule");
+}
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
    on; NULL: they do without. */
@@ -7608,9 +7732,9 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, s, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
-    int adams = dkp_default_sampler(&c->sampler);
+    dkp_default_sampler(&c->sampler);
     if (g->spacing == DK_SPACING_DEFAULT) {
-        g->spacing = dkp_default_spacing(c, adams);
+        g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }
@@ -7645,6 +7769,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
+    if (dkp_ramps(&c->guidance) && dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
     double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
     if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
@@ -7727,6 +7852,22 @@ static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
     return !*s;
 }
 
+static int dkp_read_ramps(const char *s, dk_ramp ramps[DK_RAMPS]) {
+    memset(ramps, 0, DK_RAMPS * sizeof *ramps);
+    if (strcmp(s, "none") == 0) return 1;
+    for (dk_ramp *r = ramps; r < ramps + DK_RAMPS; r++) {
+        double steps = 0;
+        if (!dkp_read_real(&s, &r->from)) return 0;
+        r->to = r->from;
+        if (strncmp(s, "to", 2) == 0 && (s += 2, !dkp_read_real(&s, &r->to))) return 0;
+        if (*s == 'x' && (s++, !dkp_read_real(&s, &steps) || !(steps >= 1 && steps <= 1000000))) return 0;
+        r->steps = (int)steps;
+        if (!*s || *s != '+' || r->steps < steps) return !*s && r->steps >= steps;
+        s++;
+    }
+    return 0;
+}
+
 /* Whether the value is one of the field's, which then has it. */
 static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     char *to = (char *)c + f->at;
@@ -7738,6 +7879,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     switch (f->kind) {
     case 'n':
     case 'l':
+    case 'f':
     case 'q': return 0;
     case 'w':
 #ifndef DK_NO_PEERS
@@ -7746,6 +7888,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         if (!way && strcmp(value, "none") != 0) return 0;
         memcpy(to, &way, sizeof way); /* NOLINT(bugprone-sizeof-expression): the pointer itself */
         return 1;
+    case 's': return dkp_read_ramps(value, c->guidance.ramps);
     case 'u':
     case 'z':
         if (!*value || !dkp_parse_whole(value, f->kind == 'z' ? (size_t)-1 : ~(uint64_t)0, &large)) return 0;
@@ -7899,7 +8042,7 @@ typedef struct dkp_guided {
     dk_guidance g;
     int on;
     double weight[DK_BRANCHES];
-    int wanted[DK_BRANCHES];
+    int wanted[DK_BRANCHES], branches; /* the last wanted one's number + 1 */
 } dkp_guided;
 
 static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
@@ -7909,35 +8052,46 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
     int sizing = r->own->pace && r->own->pace->sizing;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
+    if (dkp_ramps(g)) dkp_scale_at(g, step, steps, &g->scale);
     if (g->schedule) {
         dk_guidance given = *g;
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
         const dk_guidance *set = &r->config->guidance;
-        if (r->status == DK_OK && set->hook && (set->hook != given.hook || set->hook_user != given.hook_user))
+        if (r->status == DK_OK && ((set->hook && (set->hook != given.hook || set->hook_user != given.hook_user)) ||
+                                   (set->guider && (set->guider != given.guider || set->guider_user != given.guider_user ||
+                                                    set->memory != given.memory))))
             r->status = dkp_fail_text(r->config->message, DK_ERROR_CONFIG,
-                                      "guidance.schedule: must leave hook and hook_user, or make hook NULL: the run "
-                                      "calls the config's");
+                                      "guidance.schedule: must leave hook and guider, their users and memory, or make the "
+                                      "function NULL: the run calls the config's");
         *g = r->config->guidance, r->config->guidance = given;
     }
-    h->on = dkp_set(g->scale) && !(here <= g->noise_min && g->noise_min > 0) &&
-            !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-            !(g->stop > 0 && step >= (int)(g->stop * steps) && steps);
-    if (!h->on) g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0;
-    double scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    h->weight[0] = g->scale, h->weight[1] = 1 - scale2, h->weight[2] = scale2 - g->scale;
-    int any = sizing && (g->schedule || dkp_set(r->config->guidance.scale));
+    int steady = !g->schedule || !sizing, given = g->branches ? g->branches : 2;
+    h->on = dkp_set(g->scale) && (sizing || (!(here <= g->noise_min && g->noise_min > 0) &&
+                                             !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
+                                             !(g->stop > 0 && step >= (int)(g->stop * steps) && steps)));
+    if (!h->on) {
+        g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0, g->guider = NULL;
+        memset(g->away, 0, sizeof g->away);
+    }
+    double *weight = h->weight, scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    weight[0] = g->scale, weight[1] = 1 - scale2, weight[2] = scale2 - g->scale, h->branches = 1;
+    for (int k = 1; k < DK_BRANCHES; k++) {
+        double away = k > 1 ? g->away[k - 2] : 0;
+        weight[0] += away, weight[k] = (k > 2 ? 0 : weight[k]) - away;
+        h->wanted[k] = dkp_set(weight[k]) || !steady || (g->guider && k < given) ||
+                       (k == 1 && (g->zero_star || g->projected || (with_uncond && h->on)));
+        if (h->wanted[k]) h->branches = k + 1;
+    }
     h->wanted[0] = 1;
-    h->wanted[1] = dkp_set(h->weight[1]) || g->zero_star || g->projected || (with_uncond && h->on) || any;
-    h->wanted[2] = dkp_set(h->weight[2]) || (any && (g->schedule || dkp_set(r->config->guidance.scale2)));
-    if (!h->wanted[1] && !h->wanted[2]) g->rescale = 0;
+    if (h->branches < 2) g->rescale = 0;
 }
 
 /* One after another, or all at once: *call, and F of each branch. */
 static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h, dk_vec input,
                              const char *letters, dk_vec F[DK_BRANCHES]) {
     dk_plan *p = r->own->plan;
-    int last = h->wanted[2] ? 2 : h->wanted[1], together = h->g.doubled ? last + 1 : 1;
+    int together = h->g.doubled ? h->branches : 1;
     int stored = p->number || together > 1;
     for (int k = 0; k < together; k++) {
         dk_vec u = stored ? dkp_store_as(r, input, 'u', call->estimate, 0)
@@ -7947,7 +8101,7 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     if (r->status != DK_OK) return;
     call->branches = together;
     for (int i = 0; i < DK_BRANCHES; i++) call->weight[i] = h->weight[i];
-    for (int k = 0; k <= last; k += together) {
+    for (int k = 0; k < h->branches; k += together) {
         if (together == 1 && !h->wanted[k]) continue;
         r->own->position++;
         for (int i = 0; i < together; i++) dkp_for_network(r, call->input + i);
@@ -7966,11 +8120,34 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
 
 DKP_SMALL
 
+/* G by the user's guider, of values that follow one another. */
+static dk_vec dkp_record_guider(dk_recorder *r, const dk_guidance *g, const dk_vec P[DK_BRANCHES]) {
+    dk_plan *p = r->own->plan;
+    for (int k = 0; k < g->memory && !(k == 0 && r->own->memory); k++) {
+        int value = (int)dkp_store_as(r, dkr_zero, 'y', 0, 0).at;
+        if (!k) r->own->memory = value;
+    }
+    r->own->position++;
+    for (int k = 0; k < DK_BRANCHES; k++)
+        if (P[k].of) dkp_use(r, (int)P[k].at, 1);
+    for (int k = 0; k < g->memory; k++) dkp_use(r, r->own->memory + k, 1);
+    dkp_boundary(r, DK_BOUNDARY_GUIDER, p->calls - 1);
+    dk_vec G = dkp_vec(r, dkp_new_value(r, 'y', 0, p->calls - 1));
+    dkp_use(r, (int)G.at, 1);
+    if (!r->own->storing) return G;
+    dk_call *call = &p->call[p->calls - 1];
+    call->seen = (int)P[0].at, call->memory = r->own->memory, call->guided = (int)G.at;
+    return G;
+}
+
 /* G of the branches' outputs P, whatever they are taken as. */
 static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
                         const dk_vec P[DK_BRANCHES]) {
     dk_vec C = P[0], U = P[1], G;
-    if (g->zero_star) { /* Fan et al. 2025 */
+    if (r->status != DK_OK) return dkr_zero;
+    if (g->guider) {
+        G = dkp_record_guider(r, g, P);
+    } else if (g->zero_star) { /* Fan et al. 2025 */
         int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
         G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
@@ -7985,6 +8162,8 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
     } else {
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
+    for (int k = 2; k < DK_BRANCHES && (g->zero_star || g->projected); k++)
+        if (P[k].of) G = dkp_add(G, dkr_mix(-weight[k], C, weight[k], P[k])); /* away from it */
     if (!(g->rescale > 0)) return G;
     G = dkr_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
     return dkr_mix(1 - g->rescale, G, 1,
@@ -8073,13 +8252,13 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
     const dkp_guided *h = &v->guided;
     int first = p->calls, limited = p->own.masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
     int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
-    v->raw = p->number || limited || v->zero || h->wanted[1] || h->wanted[2] || scaled;
+    v->raw = p->number || limited || v->zero || h->branches > 1 || scaled;
     if (v->zero) {
         r->own->skipped++;
         return;
     }
-    dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGH" : "D", v->F);
-    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
+    dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGHIJK" : "D", v->F);
+    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule || dkp_ramps(&c->guidance)) return;
     /* the network gives both outputs at once */
     char letter = v->raw ? 'G' : 'U';
     v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
@@ -8090,12 +8269,14 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
 static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     const dkp_guided *h = &v->guided;
     const dkp_model *m = &v->network, *s = &v->seen;
-    dk_vec P[DK_BRANCHES] = {v->F[0], h->wanted[1] ? v->F[1] : dkr_zero, v->F[2]};
+    dk_vec P[DK_BRANCHES];
     if (v->zero) return dkr_zero;
+    memcpy(P, v->F, sizeof P);
+    if (!h->wanted[1]) P[1] = dkr_zero; /* CFG++ has it by itself */
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
-        if (P[k].of && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
+        if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
     }
     return dkp_guide(r, &h->g, h->weight, P);
 }
@@ -10042,7 +10223,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
         int warmup = r->sampler.warmup > r->steps ? -1 : r->sampler.warmup;
         dk_vec K[4] = {dkp_slope_told(r, t, r->x), dkr_zero, dkr_zero, dkr_zero};
         dkp_push(&past, 0, K[0]);
-        if (r->to.sigma <= 0 && !(r->sampler.plain_last > 0)) {
+        if (dkp_ends_in_D(r)) {
             r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_past(r, 1));
         } else if (r->step < warmup) {
             K[1] = dkp_slope_told(r, next + half, dkp_along_slope(r, t, t - half, K[0]));

@@ -750,7 +750,7 @@ static int run_levels(arguments *a) {
 
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
-    static const char *const boundaries[] = {"end", "call", "norm", "hook"};
+    static const char *const boundaries[] = {"end", "call", "norm", "hook", "guider"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
            p->buffers, p->locals, p->own.noises);
     printf("\"levels\": [");
@@ -768,8 +768,9 @@ static void print_plan_json(const dk_plan *p) {
                json(c->input_scale).s, json(c->d_x).s, json(c->d_f).s, c->x, c->input, c->output);
         printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d, \"branch\": %d, \"branches\": %d,",
                c->uncond_output, c->denoised, c->needs, c->branch, c->branches);
-        printf(" \"weight\": [%s, %s, %s]}", json(c->weight[0]).s, json(c->weight[1]).s,
-               json(c->weight[2]).s);
+        printf(" \"seen\": %d, \"memory\": %d, \"guided\": %d, \"weight\": [", c->seen, c->memory, c->guided);
+        for (int k = 0; k < DK_BRANCHES; k++) printf("%s%s", k ? ", " : "", json(c->weight[k]).s);
+        printf("]}");
     }
     printf("],\n\"rows\": [");
     for (int i = 0; i < p->rows; i++) {

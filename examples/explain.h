@@ -124,7 +124,7 @@ static inline void explain_norm(const dk_norm *n) {
     printf("        %s\n", sentences[n->kind]);
 }
 
-/* Goes over what a plan does, one row, call, norm or hook after the other, with its line of dk_plan_text. Those lines are
+/* Goes over what a plan does, one row, call, norm, hook or guider after the other, with its line of dk_plan_text. Those lines are
    indented; the others are headings. */
 typedef struct explain_cursor {
     const dk_plan *p;
@@ -132,7 +132,7 @@ typedef struct explain_cursor {
     int pass, at;     /* what comes next */
     int step;         /* -1: before the first */
     const char *heading, *line;
-    const dk_row *row; /* one of these three, or else it is the hook */
+    const dk_row *row; /* one of these three, or else it is the hook or guider */
     const dk_call *call;
     const dk_norm *norm;
 } explain_cursor;
@@ -170,7 +170,7 @@ static inline void explain_plan(const dk_plan *p, const char *text) {
         if (c.row) explain_row(p, c.row, c.step);
         else if (c.call) explain_call(p, c.call);
         else if (c.norm) explain_norm(c.norm);
-        else printf("        A function of yours may change the estimate.\n");
+        else printf("        A function of yours %s.\n", strstr(c.line, " = hook\n") == c.next - 8 ? "may change the estimate" : "makes G of the branches");
     }
     printf("%s", c.next);
 }

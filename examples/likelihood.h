@@ -129,8 +129,8 @@ static const char *likelihood_wrong(const dk_config *c) {
     if (c->number || c->clip > 0) return "number and clip: must be 0 for a likelihood";
     if (c->mask || c->known) return "mask and known: must be NULL for a likelihood";
     if (g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0 || g->zero_init || g->doubled || g->schedule ||
-        g->hook)
-        return "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule and hook must be 0 for a "
+        g->hook || g->guider || g->ramps->steps || g->ramps->from < 0 || g->ramps->from > 0)
+        return "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule, hook and guider must be 0 for a "
                "likelihood";
     return NULL;
 }

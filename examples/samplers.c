@@ -237,7 +237,7 @@ static dk_vec uni_step(dk_vec x, dk_level s, dk_level t, int n, int at_s, const 
 
 /* UniPC. Zhao et al. 2023, "UniPC", alg. 1 and 2 with p = 3: a new estimate first corrects the step
    that led to it, then predicts the next one. At pure noise lambda is -infinity, and no polynomial
-   goes through that estimate. */
+   goes through that estimate. A step to sigma = 0 ends in the estimate, wherever it began. */
 static void unipc(dk_recorder *r) {
     dk_vec m[4] = {dkr_zero, dkr_zero, dkr_zero, dkr_zero}, x = dkr_zero;
     double lambda[4] = {0, 0, 0, 0};
@@ -247,7 +247,7 @@ static void unipc(dk_recorder *r) {
         n = n < 4 ? n + 1 : 4;
         for (int k = n - 1; k > 0; k--) m[k] = m[k - 1], lambda[k] = lambda[k - 1];
         m[0] = dkr_denoise(r, r->x, r->from), lambda[0] = dk_lambda(r->from);
-        if (n > 1) r->x = dkr_keep(r, uni_step(x, s, r->from, n, 1, m, lambda));
+        if (n > 1 && r->to.sigma > 0) r->x = dkr_keep(r, uni_step(x, s, r->from, n, 1, m, lambda));
         s = r->from, x = r->x;
         int nodes = r->to.sigma <= 0 ? 1 : n < 3 ? n : 3;
         r->x = uni_step(x, s, r->to, nodes, 0, m, lambda);

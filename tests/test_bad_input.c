@@ -85,7 +85,7 @@ static const field fields[] = {
     WHOLE("flow", number, "RR..R", "real|fp16|bf16"),
     REAL("flow", clip, "RRRR...", ">= 0"),
     WHOLE("flow", steps, "RRR.R", "1 .. 1000000"),
-    WHOLE("flow", batch, "RR...", "1 .. 715827882 (0: 1)"),
+    WHOLE("flow", batch, "RR...", "1 .. 357913941 (0: 1)"),
     WHOLE("flow", start, "RR..R", "noise|state|data"),
     WHOLE("flow", unchecked, "RR..R", "0 or 1"),
     WHOLE("flow", threads, "RR..R", "0 .. 65536"),
@@ -166,6 +166,8 @@ static const field fields[] = {
     WHOLE("flow", step_noise.seed_offset, ".....", ""),
     REAL("flow", guidance.scale, "RRR....", "finite"),
     REAL("flow", guidance.scale2, "RRR....", "finite; needs scale"),
+    NAMED('r', "flow", "guidance.away2", guidance.away[0], "RRR....", "finite; needs scale"),
+    NAMED('r', "flow", "guidance.away5", guidance.away[3], "RRR....", "finite; needs scale"),
     REAL("flow", guidance.noise_min, "R.RR...", ">= 0"),
     REAL("flow", guidance.noise_max, "R.RR...", "> noise_min (0: no limit)"),
     REAL("flow", guidance.start, "RRRR..R", "0 .. 1"),
@@ -177,7 +179,7 @@ static const field fields[] = {
     REAL("flow", guidance.parallel, "RRR....", "finite; needs projected"),
     REAL("flow", guidance.momentum, "RRR....", "finite; needs projected"),
     REAL("flow", guidance.limit, "R.RR...", ">= 0 (0: no limit); needs projected"),
-    WHOLE("flow", guidance.space, "RR..R", "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init"),
+    WHOLE("flow", guidance.space, "RR..R", "default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init or guider"),
     WHOLE("flow", guidance.doubled, "RR..R", "0 or 1"),
     REAL("flow", guidance.quantile, "RRRR..R", "0 .. 1 (0: no thresholding)"),
     REAL("flow", guidance.quantile_most, "R.RR...", ">= 0 (0: no limit); needs quantile"),
@@ -554,7 +556,7 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
         assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
         assert_string_equal(c.message,
                             "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, "
-                            "schedule and hook must be 0 for a likelihood");
+                            "schedule, hook and guider must be 0 for a likelihood");
     }
     dk_config c = check_config("vp", "rk4", 3);
     c.clip = 1;

@@ -596,7 +596,7 @@ static void wrong_guidance_is_refused(void **state) {
         {"euler", "guidance.scale=2 guidance.projected=1 guidance.scale2=2",
          "guidance.scale2 = 2: must be 0 with zero_star or projected"},
         {"rk45", "guidance.scale=2 guidance.rescale=1",
-         "guidance: start, stop, rescale, zero_star, zero_init, projected and quantile must be 0 with "
+         "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of scales must be 0 with "
          "step-size control "
          "(sampler.rtol, atol)"},
     };

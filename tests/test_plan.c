@@ -354,10 +354,12 @@ static void plans_that_differ_in_one_place_are_not_equal(void **state) {
     dk_norm *norm = &b.norm[b.norms - 1];
     int *const whole[] = {&b.steps,     &b.calls,     &b.rows,       &b.terms,        &b.values,  &b.passes,
                           &b.norms,     &b.draws,     &row->dst,     &row->count,     &row->draw, &row->mask,
-                          &pass->first, &term->value, &call->branch, &call->branches, &norm->a,   &norm->b};
+                          &pass->first, &term->value, &call->branch, &call->branches, &norm->a,   &norm->b,
+                          &call->seen,  &call->memory, &call->guided};
     short *const small[] = {&term->scalar, &term->power};
     double *const real[] = {&row->clip,        &term->c,         &b.level[1].t, &b.level[1].alpha,
-                            &b.level[1].sigma, &call->condition, &norm->limit,  &norm->share};
+                            &b.level[1].sigma, &call->condition, &norm->limit,  &norm->share,
+                            &call->weight[5]};
     double worst;
     assert_int_equal(dk_plan_equal(&a, &b, 0, NULL), 1);
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {

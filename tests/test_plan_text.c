@@ -59,6 +59,16 @@ static double *name(reader *r) {
     return r->value[letter][n];
 }
 
+static int guider(void *user, const dk_outputs *o) {
+    (void)user;
+    for (int i = 0; i < DIM; i++) {
+        dk_real C = o->output[0][i], d = C - o->output[1][i];
+        o->memory[0][i] = d - o->memory[0][i] / 2;
+        o->G[i] = C + o->memory[0][i];
+    }
+    return 0;
+}
+
 static double length(const double *v) { return sqrt(v[0] * v[0] + v[1] * v[1] + v[2] * v[2]); }
 
 static double deviation(const double *v) {
@@ -161,13 +171,22 @@ static void read_terms(reader *r, double *to) {
 
 /* What is said of values: a row, an evaluation or a hook; the value, or NULL where there is none. */
 static double *read_values(reader *r) {
-    double *out[4], *in[4];
+    double *out[DK_BRANCHES + 1], *in[DK_BRANCHES + 1];
     int outs = 0, ins = 0;
     do {
         out[outs++] = name(r);
     } while (next_is(r, ", "));
     if (next_is(r, " = hook")) {
         for (int i = 0; i < DIM; i++) out[0][i] *= 0.875;
+    } else if (next_is(r, " = guider(")) {
+        do {
+            in[ins++] = name(r);
+        } while (next_is(r, ", "));
+        double *memory = in[ins - 1];
+        for (int i = 0; i < DIM; i++) {
+            memory[i] = in[0][i] - in[1][i] - memory[i] / 2;
+            out[0][i] = in[0][i] + memory[i];
+        }
     } else if (next_is(r, " = normal, draw ")) {
         int draw = (int)number(r);
         for (int i = 0; i < DIM; i++) out[0][i] = (double)(float)normal(draw, i);
@@ -221,7 +240,7 @@ static dk_config random_config(uint32_t *random, const char *sampler) {
     static const char *const settings[] = {
         "churn=2", "clip=1", "guidance.scale=2", "guidance.scale=2 guidance.rescale=0.5",
         "guidance.scale=3 guidance.projected=1 guidance.limit=1 guidance.momentum=-0.5", "guidance.scale=2 guidance.zero_star=1",
-        "guidance.quantile=0.75", "guidance.scale=2 guidance.scale2=1.5 guidance.doubled=1", "grid.way=repaint", "eta=0.5",
+        "guidance.quantile=0.75", "guidance.scale=2 guidance.scale2=1.5 guidance.doubled=1", "guidance.scale=1 guidance.away3=1.5", "grid.way=repaint", "eta=0.5",
         "order=3", "guidance.scale=2 guidance.doubled=1 guidance.zero_init=1", "guidance.quantile=0.5 guidance.quantile_most=2"};
     dk_config c = check_config(families[below(random, 3)], sampler, 2 + (int)below(random, 4));
     if (c.schedule.family != DK_FAMILY_FLOW) c.grid.sigma_min = 0.25, c.grid.sigma_max = 4; /* six digits must do */
@@ -229,6 +248,8 @@ static dk_config random_config(uint32_t *random, const char *sampler) {
     c.dim = DIM, c.noise = source_from(normals, NULL), c.step_noise = c.noise;
     if (below(random, 3) == 0) c.mask = mask, c.known = known, c.blend = (dk_blend)below(random, DK_BLEND_COUNT);
     if (below(random, 4) == 0) c.guidance.hook = hook;
+    dk_guidance *g = &c.guidance;
+    if (below(random, 3) == 0 && g->scale > 0 && !g->zero_star && !g->projected) g->guider = guider, g->memory = 1;
     return c;
 }
 
@@ -236,8 +257,8 @@ static reader reads;
 static char text[TEXT];
 
 static void what_is_said_is_what_is_done(void **state) {
-    uint32_t random = 1;
-    int plans = 0;
+    uint32_t random = 3;
+    int plans = 0, guided = 0;
     (void)state;
     for (int n = 0; dk_sampler_at(n); n++)
         for (int k = 0; k < 12; k++) {
@@ -258,10 +279,10 @@ static void what_is_said_is_what_is_done(void **state) {
                     fail_msg("%s: element %d is %g, where the run has %g (largest %g)\n%s", c.sampler.name, i, result[i],
                              (double)x[i], reads.largest, text);
             }
-            plans++;
+            plans++, guided += strstr(text, " = guider(") != NULL;
             dk_plan_free(&plan);
         }
-    assert_true(plans > 500);
+    assert_true(plans > 500 && guided > 50);
 }
 
 /* A name always means the value that had it last. */

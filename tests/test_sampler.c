@@ -1851,8 +1851,8 @@ static void a_step_to_sigma_0_gives_D(void **state) {
 }
 
 /* By hand, over u = sigma/(1 + sigma): X = x/(1 + sigma) has the slope K = (X - D)/u. Adams-Bashforth with `order` nodes
-   predicts, D is evaluated there, Adams-Moulton with one node more makes the step again. The last state is half Adams-Bashforth's
-   and half D. The integral of a node's Lagrange polynomial is Gauss' sum of three points, exact up to degree 5. */
+   predicts, D is evaluated there, Adams-Moulton with one node more makes the step again. The last state is a share of
+   Adams-Bashforth's, the rest is D. The integral of a node's Lagrange polynomial is Gauss' sum of three points, exact up to degree 5. */
 static double adams_weight(const double *u, int nodes, int j, double from, double to) {
     const double root = sqrt(0.6), at[] = {-root, 0, root}, weight[] = {5 / 18.0, 8 / 18.0, 5 / 18.0};
     double sum = 0;
@@ -1865,7 +1865,7 @@ static double adams_weight(const double *u, int nodes, int j, double from, doubl
     return sum;
 }
 
-static double adams_by_hand(int order, const double *sigma, int steps, const check_gaussian *g, double x) {
+static double adams_by_hand(int order, double share, const double *sigma, int steps, const check_gaussian *g, double x) {
     double u[8], K[8], X = x / (1 + sigma[0]), before = 0, D = 0; /* nodes, newest first */
     for (int i = 0; i < steps; i++) {
         double here = sigma[i] / (1 + sigma[i]), next = sigma[i + 1] / (1 + sigma[i + 1]);
@@ -1880,7 +1880,7 @@ static double adams_by_hand(int order, const double *sigma, int steps, const che
         if (known > order) known = order;
         for (int j = 0; j < known; j++) X += adams_weight(u, known, j, here, next) * K[j];
     }
-    return sigma[steps] > 0 ? X * (1 + sigma[steps]) : 0.5 * X + 0.5 * D;
+    return sigma[steps] > 0 ? X * (1 + sigma[steps]) : share * X + (1 - share) * D;
 }
 
 static void adams_is_what_textbooks_say(void **state) {
@@ -1888,19 +1888,44 @@ static void adams_is_what_textbooks_say(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
     (void)state;
     for (int order = 2; order <= 3; order++)
-        for (int steps = 1; steps <= 6; steps++) {
-            dk_real x = (dk_real)-31.25;
-            dk_config c = check_config("edm", order == 2 ? "adams2" : "adams3", steps);
-            c.dim = 1, c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
-            c.grid = dk_grid_levels(&sigma[6 - steps], DK_UNIT_SIGMA);
-            for (int part = 0; part < 2; part++, c.steps--) { /* to 0, and to the level before */
+        for (int steps = 1; steps <= 6; steps++)
+            for (int part = 0; part < 4; part++) { /* to 0, with three shares of an ordinary step, and to the level before */
+                dk_real x = (dk_real)-31.25, y = x;
+                dk_config c = check_config("edm", order == 2 ? "adams2" : "adams3", part < 3 ? steps : steps - 1);
                 if (c.steps == 0) continue;
-                dk_real y = x;
+                c.dim = 1, c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+                c.grid = dk_grid_levels(&sigma[6 - steps], DK_UNIT_SIGMA);
+                if (part < 3) c.sampler.plain_last = 0.5 * part;
                 assert_int_equal(dk_sample(&c, check_gaussian_denoise, &g, &y), DK_OK);
-                check_near((double)y, adams_by_hand(order, &sigma[6 - steps], c.steps, &g, (double)x), 100 * check_tiny,
-                           c.sampler.name);
+                check_near((double)y, adams_by_hand(order, 0.5 * part, &sigma[6 - steps], c.steps, &g, (double)x),
+                           100 * check_tiny, c.sampler.name);
             }
-        }
+}
+
+/* The data are -1 and +1: D = (e^(a x/s^2) - e^(-a x/s^2)) / (e^(a x/s^2) + e^(-a x/s^2)) at alpha = a, sigma = s. */
+static int two_points(void *user, const dk_eval *e) {
+    const double variance = e->level.sigma * e->level.sigma;
+    (void)user;
+    for (int i = 0; i < e->batch; i++) e->output[i] = (dk_real)tanh(e->level.alpha * (double)e->input[i] / variance);
+    return 0;
+}
+
+/* The exact solution keeps the sign, and ends at it. */
+static void a_zero_sampler_ends_on_points(void **state) {
+    enum { POINTS = 1000 };
+    (void)state;
+    for (int f = 0; f < FAMILIES; f++) {
+        static dk_real x[POINTS], start[POINTS];
+        dk_config c;
+        dk_noise_request q;
+        dk_noise_source philox;
+        memset(&c, 0, sizeof c), memset(&q, 0, sizeof q), memset(&philox, 0, sizeof philox);
+        c.schedule = dk_schedule_named(dk_schedule_at(f)->name), c.prediction = DK_PREDICT_X0;
+        c.steps = 10, c.dim = q.dim = 1, c.batch = q.batch = POINTS, c.seed = q.seed = 3;
+        assert_int_equal(dk_sample(&c, two_points, NULL, x), DK_OK);
+        assert_int_equal(dk_noise_fill(&philox, &q, start), DK_OK);
+        for (int i = 0; i < POINTS; i++) check_near((double)x[i], start[i] > 0 ? 1 : -1, 1e-3, dk_schedule_at(f)->name);
+    }
 }
 
 /* Half of each; only multistep methods mix. */
@@ -2120,6 +2145,7 @@ int main(void) {
         cmocka_unit_test(ddim_in_the_flow_gauge_is_ve_on_flow_levels),
         cmocka_unit_test(a_step_to_sigma_0_gives_D),
         cmocka_unit_test(adams_is_what_textbooks_say),
+        cmocka_unit_test(a_zero_sampler_ends_on_points),
         cmocka_unit_test(only_multistep_methods_take_a_share_of_the_last_step),
         cmocka_unit_test(a_step_to_sigma_0_multiplies_D_by_alpha),
         cmocka_unit_test(every_number_of_steps_is_finite_and_costs_what_it_says),

@@ -102,7 +102,7 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"guidance.scale2=2", "guidance.scale2 = 2: must be finite; needs scale"},
         {"guidance.scale=2 guidance.momentum=-0.5", "guidance.momentum = -0.5: must be finite; needs projected"},
         {"guidance.scale=2 guidance.space=v",
-         "guidance.space = v: must be default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init"},
+         "guidance.space = v: must be default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init or guider"},
         {"guidance.quantile_most=2", "guidance.quantile_most = 2: must be >= 0 (0: no limit); needs quantile"},
     };
     (void)state;

@@ -22,7 +22,7 @@ int main(void) {
     dk_config c = {0};
     c.schedule = dk_flow(1.0);
     c.prediction = DK_PREDICT_X0;
-    c.steps = 40, c.dim = 1, c.batch = TOSSES, c.seed = 1;
+    c.steps = 20, c.dim = 1, c.batch = TOSSES, c.seed = 1;
     if (dk_sample(&c, denoise, NULL, x)) {
         fprintf(stderr, "app: %s\n", dk_message(&c));
         return 1;
