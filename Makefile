@@ -15,6 +15,7 @@
 #   make frame-loop  a game that makes its world in some milliseconds of every frame: many runs, cancelled, saved and loaded
 #   make late      many runs in flight, whose network answers late and in another order
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
+#   make backend-opencl  digits whose vectors stay on a device, by OpenCL; make backend-vulkan: by Vulkan
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
 #   make mpi-sample  build/mpi_sample: any number of samples over many machines, kills survived (MPI); make mpi is the same
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
@@ -26,7 +27,7 @@
 #   make bench-quality  samplers and grids against the exact solution, by evaluations (QUALITY=--all: all there are)
 #   make bench-frechet  do digits of few evaluations vary as those of many?
 #   make bench-ideas  ways to save evaluations that gain nothing, side by side
-#   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, side by side
+#   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, and of stable-diffusion.cpp (SDCPP=its checkout), side by side
 #   make fuzz SECONDS=60  every fuzz target for so long (clang's libFuzzer, and AFL++ where installed)
 #   make golden    write tests/data/golden.txt anew: what every sampler, grid, schedule and source of noise gives, to the bit
 #   make portability  the tests with other compilers, levels, languages, C libraries and processors, as many as are installed
@@ -34,7 +35,7 @@
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
-#   make install   the header, fitter and guiders (as diffkit_fit.h, diffkit_guiders.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
+#   make install   the header, fitter, tables and guiders (as diffkit_fit.h, diffkit_table.h, diffkit_guiders.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -72,8 +73,8 @@ $(BUILD):
 $(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
-$(BUILD)/demo: examples/fit.h examples/digits/plans.h
-$(BUILD)/diffkit: examples/fit.h examples/tune.h examples/explain.h
+$(BUILD)/demo: examples/digits/plans.h
+$(BUILD)/diffkit: examples/fit.h examples/estimate.h examples/table.h examples/tune.h examples/explain.h examples/shader.h
 
 demo: $(BUILD)/demo
 	$(BUILD)/demo
@@ -205,6 +206,24 @@ $(BUILD)/mpi_sample: examples/mpi_sample.c examples/digits.h examples/png.h diff
 mpi mpi-sample: $(BUILD)/mpi_sample
 	@echo "now try: mpirun -n 2 $< $(BUILD)/samples --samples 1000"
 
+# Vectors on a device: the example, and tests/backend/backend.h against it.
+BACKEND = examples/backends/program.h examples/shader.h $(ENGINE) tests/backend/device.c tests/backend/backend.h
+BACKEND_COMPILE = $(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP)
+NEED_opencl = $(call need,$(call INCLUDES,CL/cl.h,),OpenCL,opencl-headers and ocl-icd-opencl-dev (Debian$(,) Ubuntu)$(,) and a driver such as pocl-opencl-icd)
+NEED_vulkan = $(call need,$(call INCLUDES,vulkan/vulkan.h,),Vulkan,libvulkan-dev and glslang-tools (Debian$(,) Ubuntu)$(,) and a driver such as mesa-vulkan-drivers)
+LIBRARY_opencl = -lOpenCL
+LIBRARY_vulkan = -lvulkan
+$(BUILD)/backend_opencl $(BUILD)/backend_vulkan: $(BUILD)/backend_%: examples/backends/%.c $(BACKEND) | $(BUILD)
+	$(NEED_$*)
+	$(BACKEND_COMPILE) $< -o $@ $(LIBRARY_$*) $(LIBS)
+$(BUILD)/device_opencl $(BUILD)/device_vulkan: $(BUILD)/device_%: examples/backends/%.c $(BACKEND) | $(BUILD)
+	$(NEED_$*)
+	$(BACKEND_COMPILE) -DBACKEND='"$<"' tests/backend/device.c -o $@ $(LIBRARY_$*) $(LIBS)
+
+.PHONY: backend-opencl backend-vulkan
+backend-opencl backend-vulkan: backend-%: $(BUILD)/backend_%
+	$< examples/digits/weights.bin $(BUILD)/backend_$*.png
+
 engine: $(BUILD)/engine_loop
 	$<
 
@@ -244,6 +263,7 @@ $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.m
 	sh tests/snippets.sh $(PAGES) >$@
 $(BUILD)/test_snippets: $(BUILD)/snippets.inc
 $(BUILD)/test_bridge: examples/samplers.c
+$(BUILD)/test_backend: $(wildcard tests/backend/*.h)
 
 # Small programs in examples, tested by tests/test_programs.sh.
 PROGRAMS = hello particles texture textures figures frame_loop policy late
@@ -273,7 +293,7 @@ $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) test
 conformance: $(BUILD)/conformance
 
 SECONDS ?= 60
-$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) diffkit.h | $(BUILD)
+$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) examples/table.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 fuzz: | $(BUILD)
@@ -317,12 +337,15 @@ bench-quality: $(BUILD)/bench_quality
 bench-ideas bench-frechet: bench-%: $(BUILD)/bench_%
 	$<
 
-# PEERS: options for bench/peers/steps.py
+# PEERS: options for bench/peers/steps.py. SDCPP: a checkout of stable-diffusion.cpp with its ggml, compiled where it is.
 $(BUILD)/bench_peers: bench/peers/steps.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-bench-peers: $(BUILD)/bench_peers
-	$(PYTHON) bench/peers/steps.py $(BUILD)/bench_peers $(PEERS)
+$(BUILD)/bench_sdcpp: bench/peers/sdcpp.cpp bench/peers/without_ggml/core/ggml_extend.hpp | $(BUILD)
+	$(CXX) -std=c++17 -O2 -Ibench/peers/without_ggml -I"$(SDCPP)/src" -I"$(SDCPP)/include" -I"$(SDCPP)/ggml/include" $< -o $@
+
+bench-peers: $(BUILD)/bench_peers $(if $(SDCPP),$(BUILD)/bench_sdcpp)
+	$(PYTHON) bench/peers/steps.py $(BUILD)/bench_peers $(if $(SDCPP),--sdcpp $(BUILD)/bench_sdcpp) $(PEERS)
 
 # ------------------------------------------------------------------ install
 # The header, and what pkg-config and CMake need to find it. Packagers stage it in DESTDIR.
@@ -334,20 +357,21 @@ install:
 	install -d "$(ROOT)/include" "$(ROOT)/share/pkgconfig" "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 	install -m 644 diffkit.h "$(ROOT)/include"
 	install -m 644 examples/fit.h "$(ROOT)/include/diffkit_fit.h"
+	install -m 644 examples/table.h "$(ROOT)/include/diffkit_table.h"
 	install -m 644 examples/guiders.h "$(ROOT)/include/diffkit_guiders.h"
 	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
 	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
 
 uninstall:
-	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/include/diffkit_guiders.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/include/diffkit_table.h" "$(ROOT)/include/diffkit_guiders.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 size:
 	@sh bench/size.sh
 
 format:
-	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
+	clang-format -i diffkit.h examples/*.[ch] examples/*/*.[ch] examples/*/*.cpp tests/*.[ch] tests/backend/*.[ch] tests/mini/*.h bench/*.c bench/peers/*.c docs/playground/*.c docs/playground/libc/*.h tests/web/*.c
 
 clean:
 	rm -rf $(BUILD)

@@ -63,7 +63,7 @@
                    any number of times, from any thread; no set-up cost per run.
 
    >>rules  WHAT HOLDS
-       - A grid has steps + 1 levels, strictly monotone in sigma/alpha. The last is an explicit rule.
+       - A grid has steps + 1 levels, strictly monotone in sigma/alpha (a dk_table's need not be). The last is an explicit rule.
          Falling grids sample, rising grids invert.
        - The ends are exact: alpha = 0 (flow at t = 1, zero-terminal-SNR VP) and sigma = 0 are ordinary
          levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods use slopes there, too.
@@ -779,7 +779,7 @@ typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_ev
 
 /* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
-    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan */
+    int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan. 0: a dk_table's */
     int batch;                      /* samples, >= 1 (0: 1) */
     size_t dim;                     /* numbers per sample, >= 1 */
     uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
@@ -894,13 +894,13 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
    or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
-   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end. */
+   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
 DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* The state that the evaluation now out looks at; after the end, the result. batch * dim numbers that are the run's, good
-   until the next call; NULL where there is no run, or with a back end. */
+   until the next call; NULL where there is no run, or with a back end whose `get` is missing or fails. */
 DK_API const dk_real *dk_state(const dk_run *run);
 /* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
 DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
@@ -908,8 +908,12 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 /* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
    DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
+/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. PHILOX's element i of sample b is
+   dk_normals(seed, first_sample + b, request.draw, i, ...), seed plus the source's seed_offset; with seeds it is
+   dk_normals(seeds[b], 0, ...). docs/noise.md has the recipe. DK_ERROR_ORDER where the plan has no such draw. */
+DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
-   dk_save_size gives how many, 0 where there is no run or it has a back end. The loading run must have been begun with
+   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have been begun with
    the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
    run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
    anywhere: they are checked before they are used. mask, known and callbacks are not saved. Of a noise function of your own only
@@ -1037,7 +1041,6 @@ typedef struct dk_draw {
 /* What a plan keeps for the library: private. */
 typedef struct dkp_planned {
     int owned;  /* its memory is dk_plan_free's */
-    int noises; /* extra full-size buffers when noise comes from a callback */
     int masked; /* needs dk_config.mask and known: 1 for states, 2 for D */
     int flow;   /* its noise levels are customarily told as sigma/(alpha + sigma) */
     int hooked; /* needs dk_config.guidance.hook */
@@ -1055,6 +1058,7 @@ struct dk_plan {
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
+    int noises;  /* the most draws of one pass: as many more full-size buffers if they are not made where they are used */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -1111,6 +1115,7 @@ typedef struct dkp_run {
     char why[DK_MESSAGE_SIZE]; /* and its words */
     int inside;                /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
+    dk_real *mirror; /* what a back end's buffers are brought to */
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
@@ -1130,6 +1135,7 @@ struct dk_run {
     dk_real *x;          /* the caller's */
     size_t dim, size;    /* size = batch * dim */
     double *scalars;     /* for back ends: number n of sample b, as terms name it, at (n - 1) * batch + b */
+    void *device;        /* a back end's own, for this run */
     dk_config config;    /* resolved copy; pointers in it stay the caller's */
     dk_status status;    /* of the last call */
     char message[DK_MESSAGE_SIZE];
@@ -1194,32 +1200,65 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries that integrate the polynomial through columns
    0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
 
-/* A hand-built (or fitted) linear solver: x_{i+1} = a_i x_i + sum_{j<=i} b_ij D_j + noise_i z_i. */
+/* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
+   them as JSON and as C). In y = x/(alpha + sigma), which is finite at both ends, they are the same for every family:
+
+       y_{i+1} = a_i y_i + b_i0 D_0 + ... + b_ii D_i + noise_i z_i,        y_i and D_i at level i */
 typedef struct dk_table {
-    const double *a;     /* steps numbers */
-    const double *b;     /* steps x steps, row i holds b_i0 .. b_ii, the rest is ignored */
-    const double *noise; /* steps numbers, or NULL */
-    const double *t;     /* what the network is told per step instead of the grid's level, or NULL */
-    int steps;           /* of the plan */
+    char name[64];       /* for messages */
+    int steps;           /* as many as evaluations */
     int shared;          /* 1: D_0 is D at x = 0, which at much noise it hardly differs from: see dk_eval.shared */
+    double guidance;     /* the guidance.scale that it is made for, others are refused; 1: none; 0: any */
+    const double *level; /* steps + 1, sigma/(alpha + sigma), > 0 but for the last; they may repeat and go back */
+    const double *a;     /* steps */
+    const double *b;     /* b_00, b_10, b_11, b_20 ...: steps (steps + 1)/2 */
+    const double *noise; /* steps, or NULL */
+    const double *told;  /* steps levels that the network is told instead, or NULL */
 } dk_table;
 
-/* The table stays the caller's. With gauge FLOW it is one of y = x/(alpha + sigma): the same numbers do for every family. */
+/* The numbers that a table of so many steps has at most, but for the counts. */
+#define DK_TABLE_ROOM(steps) ((steps) * ((steps) + 9) / 2 + 1)
+
+/* The table stays the caller's. The config's grid must be zero, for the table has the levels; steps: 0, or as many. */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
-/* Where vectors live elsewhere, these three do the work; slots number the buffers (0: x), those of 16 bits apart.
-   Each returns 0, or nonzero to stop the run with DK_ERROR_CALLBACK. All three must be there. */
+/* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. All but `rows` may be
+   NULL. Without norm or find_bad, `get` brings what they look at, and the library looks. One dk_backend may serve any number
+   of runs; what it keeps for one is run->device. Long form: docs/embedding.md.
+
+   Sizes: dk_run_plan(run) has them before the first pass: buffers (slots 1 .. buffers, and 0), halves, locals, noises. With
+   step-size control the plan changes and they do not. Every buffer is run->size numbers. Branches of guidance use slots
+   that follow one another, which `doubled` wants without gaps.
+   Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
+   c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
+   The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
+   both are there or neither. A run asks for nothing but these functions, the denoiser, hook and noise sources.
+   Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device:
+   the library looks at them for step-size control and saves alone. An unchecked run of a plan without norms never waits.
+   Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so buffers must
+   be as they were. < 0 says that something failed which was asked before: the run ends there, for nobody knows what its
+   buffers hold. */
 typedef struct dk_backend {
     void *user;
-    /* all rows of a pass, in order, for every element */
+    /* All rows of a pass, in order, for every element. */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
-    /* a norm of the plan, for every sample */
+    /* A norm of the plan for every sample. of_sample is its place in run->scalars, where terms find it. */
     int (*norm)(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
-    /* *bad = index of the first element of a network's output, or of slot 0 at the end, that is NaN or infinite;
-       size if none is. What the network leaves unwritten is the back end's to mark. */
-    int (*find_bad)(void *user, dk_run *run, int slot, size_t *bad);
+    /* *bad = index of the first element that is NaN or infinite, size if none is: of a value of the plan that the network has
+       made, or, value -1, of the result, buffer 0 at the end. What the network leaves unwritten is the back end's to mark. One
+       that does not wait says size, and the next call tells of an earlier output by *bad and a return < 0; the call at the end
+       waits, and with step-size control every call. */
+    int (*find_bad)(void *user, dk_run *run, int value, size_t *bad);
+    /* Before the first pass. If it fails, so does dk_begin, and end is not called. */
+    int (*begin)(void *user, dk_run *run);
+    /* From dk_end, of a run that is over or not: the last chance to bring slot 0 somewhere. */
+    void (*end)(void *user, dk_run *run);
+    /* A buffer to the host and from it, run->size numbers of its kind (BUFFER, HALF; get: GIVEN, too), when all work on it is done:
+       for dk_state, dk_denoised and dk_save, and for dk_load. */
+    int (*get)(void *user, dk_run *run, dk_value_kind kind, int slot, void *to);
+    int (*put)(void *user, dk_run *run, dk_value_kind kind, int slot, const void *from);
 } dk_backend;
 
 /* ----------------------------------------------------------------- >>decl-names  Lists of names */
@@ -1473,6 +1512,7 @@ static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *messag
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
+static dk_status dkp_check_table(const dk_table *t, char *message);
 struct dkp_tableau;
 struct dkp_phi_tableau;
 static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
@@ -1527,10 +1567,12 @@ enum {
     DKP_TERMS = 8    /* of a sum at a time */
 };
 typedef struct dkp_sizes {
-    size_t buffers, halves, noise, scalars, sums, streams, tiles, all;
+    size_t buffers, halves, noise, scalars, sums, streams, tiles, mirror, all;
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
+static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
+static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place);
 DKP_INLINE const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
 static dk_real *dkp_buffer(const dk_run *run, int slot);
 static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
@@ -4348,33 +4390,68 @@ static void dkp_record_seeds(dk_recorder *r) {
     dkp_record_stages(r, DKP_READS_SINGLESTEP, DKP_NOISE_PATH);
 }
 
-/* x_{i+1} = a_i x_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
+/* y_{i+1} = a_i y_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
 static void dkp_record_table(dk_recorder *r) {
-    dkr_reads(r, "user gauge");
+    dkr_reads(r, "user");
     const dk_table *table = (const dk_table *)r->sampler.user;
-    int steps = r->own->plan->steps, flow = r->sampler.gauge == DK_GAUGE_FLOW;
-    if (!table || !table->a || !table->b) dkr_refuse(r, "sampler.user", 0, "a dk_table with a and b");
-    else if (table->steps != steps) dkr_refuse(r, "sampler.user->steps", table->steps, "the grid's number of steps");
-    if (r->sampler.gauge && !flow) dkr_refuse(r, "sampler.gauge", r->sampler.gauge, "default or flow for a table");
-    while (dkr_step(r)) {
+    double scale = r->config->guidance.scale;
+    if (table->steps != r->own->plan->steps)
+        dkr_refuse(r, "steps", r->own->plan->steps, "dk_table.steps");
+    if (table->guidance > 0 && table->guidance != dkp_or(scale, 1))
+        dkr_refuse(r, "guidance.scale", scale, "dk_table.guidance, which the table is made for");
+    for (const double *b = table->b; r->status == DK_OK && dkr_step(r);) {
         int i = r->own->offset + r->step;
-        double noise = table->noise ? table->noise[i] : 0, t = table->t ? table->t[i] : 0;
-        if (!dkp_finite(noise)) dkr_refuse(r, "sampler.user->noise", noise, "finite");
-        if (!dkp_finite(t)) dkr_refuse(r, "sampler.user->t", t, "finite");
-        dk_level told = table->t ? dkp_at_t(&r->config->schedule, t) : r->from;
-        const double *b = table->b + (size_t)i * (size_t)steps;
-        double from = flow ? r->from.alpha + r->from.sigma : 1, to = flow ? r->to.alpha + r->to.sigma : 1;
+        double noise = table->noise ? table->noise[i] : 0, from = r->from.alpha + r->from.sigma, to = r->to.alpha + r->to.sigma;
+        dk_level own = dkp_level(r, r->step);
+        dk_level told = table->told ? dk_level_at(&r->config->schedule, DK_UNIT_FLOW, table->told[i]) : r->from;
         dk_vec z = dkr_zero;
-        if (i != r->own->estimates)
-            dkr_refuse(r, "steps that go back up", i - r->own->estimates, "0 for a table");
+        if (i != r->own->estimates || fabs(dkp_in_unit(DK_UNIT_FLOW, own) - table->level[i]) > 1e-6)
+            dkr_refuse(r, "grid.spacing", r->config->grid.spacing, "0, and all of the grid: the table has the levels");
         dkr_denoise_told(r, i == 0 && table->shared ? dkr_zero : r->x, r->from, told, NULL);
         if (noise < 0 || noise > 0) z = dkr_scale(noise * to, dkr_noise(r, r->from, r->to));
         dkp_open_row(r, -1); /* as long as the run */
         dkp_put_terms(r, table->a[i] * to / from, r->x);
-        for (int j = 0; j <= i; j++) dkp_put_terms(r, b[j] * to, dkr_past(r, i + 1 - j));
+        for (int j = 0; j <= i; j++) dkp_put_terms(r, *b++ * to, dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
         r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
     }
+}
+
+static dk_status dkp_check_table(const dk_table *t, char *message) {
+    if (!t || !t->level || !t->a || !t->b)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
+    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
+    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
+    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
+        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
+    const struct {
+        const char *name;
+        const double *v;
+        int count, level;
+    } lists[] = {{"level", t->level, t->steps + 1, 1},
+                 {"a", t->a, t->steps, 0},
+                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
+                 {"noise", t->noise, t->steps, 0},
+                 {"told", t->told, t->steps, 1}};
+    for (int k = 0; k < DKP_COUNT(lists); k++)
+        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
+            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
+            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
+                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
+        }
+    return DK_OK;
+}
+
+/* A table brings its grid. */
+static dk_status dkp_resolve_table(dk_config *c, char *message) {
+    const dk_table *t = (const dk_table *)c->sampler.user;
+    dk_grid *g = &c->grid;
+    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit)
+        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+    if (c->steps == 0) c->steps = t->steps;
+    return DK_OK;
 }
 
 /* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
@@ -4592,7 +4669,7 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
-    dk_sampler s = dkp_sampler("table", dkp_record_table);
+    dk_sampler s = dkp_sampler(table && table->name[0] ? table->name : "table", dkp_record_table);
     s.user = table;
     return s;
 }
@@ -4790,7 +4867,7 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
             if (row->draw >= 0) pass->noises++;
             if (row->mask < 0) dkp_terms_of_dst_first(p, row);
         }
-        if (pass->noises > p->own.noises) p->own.noises = pass->noises;
+        if (pass->noises > p->noises) p->noises = pass->noises;
         int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
         dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart; or by a guider */
         int outputs = 0;
@@ -5313,9 +5390,17 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     own->sums = (double *)(void *)(base += sizes.scalars);
     own->streams = base += sizes.sums;
     own->tiles = (dk_real *)(void *)(base += sizes.streams);
+    own->mirror = (dk_real *)(void *)(base + sizes.tiles);
     /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
     memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
-    return DK_OK;
+    if (!c->backend || !c->backend->begin) return DK_OK;
+    own->inside = 1;
+    int failed = c->backend->begin(c->backend->user, run);
+    own->inside = 0;
+    if (!failed) return DK_OK;
+    if (own->owned) DKP_FREE(own->owned);
+    run->size = 0, own->owned = NULL;
+    return dkp_fail_text(c->message, DK_ERROR_CALLBACK, "the back end failed to begin");
 }
 
 /* An empty run, if what there is suffices to begin it. The caller's vectors are whole numbers and share no memory with what
@@ -5330,8 +5415,8 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     const dk_backend *b = c ? c->backend : NULL;
     const char *wrong = !c         ? "config = NULL: must be a dk_config"
                         : !b && !x ? "x = NULL: must be batch * dim numbers"
-                        : b && !(b->rows && b->norm && b->find_bad)
-                            ? "backend: rows, norm and find_bad must be functions"
+                        : b && !(b->rows && ((b->norm && b->find_bad) || b->get))
+                            ? "backend: rows must be a function, and norm and find_bad, or get instead"
                             : NULL;
     if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
@@ -5413,6 +5498,9 @@ DK_API void dk_end(dk_run *run) {
         dkp_refuse_inside(run);
         return;
     }
+    const dk_backend *b = run->size ? run->config.backend : NULL;
+    run->own.inside = 1;
+    if (b && b->end) b->end(b->user, run);
     dk_plan_free(&run->own.plan);
     if (run->own.owned) DKP_FREE(run->own.owned);
     memset(run, 0, sizeof *run);
@@ -5489,22 +5577,52 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
                                                   : "the network's input is beyond 3.39e38, the largest number of bf16,");
 }
 
+/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
+static void dkp_end_in(dk_run *run) {
+    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    memcpy(run->own.why, run->message, sizeof run->own.why);
+}
+
+/* answer < 0: of something that was asked before. */
+static dk_status dkp_fail_backend(dk_run *run, int answer, const char *what) {
+    dkp_fail_run(run, DK_ERROR_CALLBACK, what);
+    if (answer < 0) dkp_end_in(run);
+    return run->status;
+}
+
+/* A back end that does not wait tells of an earlier output. */
+static dk_status dkp_ask_for_bad(dk_run *run, int value, size_t *bad, const char *failed) {
+    const dk_backend *b = run->config.backend;
+    const dk_plan *p = dkp_plan_of(run);
+    dk_value_kind kind = value < 0 ? DK_VALUE_BUFFER : (dk_value_kind)p->value[value].kind;
+    *bad = run->size;
+    if (b && b->find_bad) {
+        int answer = b->find_bad(b->user, run, value, bad);
+        if (answer >= 0 || *bad >= run->size) return answer ? dkp_fail_backend(run, answer, failed) : DK_OK;
+        dkp_fail_at(run, *bad, "an output of the network is NaN or infinite, which was found");
+        dkp_end_in(run);
+        return run->status;
+    }
+    const void *v = dkp_fetch(run, kind, value < 0 ? 0 : p->value[value].slot, 0);
+    if (!v) return run->status;
+    *bad = dkp_find_in(run, v, kind == DK_VALUE_HALF ? p->number : DK_NUMBER_REAL);
+    return DK_OK;
+}
+
 static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
     size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
-    const dk_real *x = dk_state(run); /* NULL with a back end */
+    const dk_real *x = dk_state(run);
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
-    int unwritten = x && !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
+    int unwritten = !run->config.backend &&
+                    !memcmp((char *)dkp_for_network_at(run, slot) + bad * bytes, dkp_unwritten, bytes);
     return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
-    const dk_backend *b = dkp_backend(run);
-    int slot = dkp_plan_of(run)->value[value].slot;
-    size_t bad = run->size;
-    if (b->find_bad(b->user, run, slot, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the network's output");
-    return bad < run->size ? dkp_fail_output(run, slot, bad) : DK_OK;
+    size_t bad;
+    if (dkp_ask_for_bad(run, value, &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
+    return bad < run->size ? dkp_fail_output(run, dkp_plan_of(run)->value[value].slot, bad) : DK_OK;
 }
 
 DKP_FAST
@@ -5566,20 +5684,11 @@ static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
 
 DKP_SMALL
 
-/* The end of a run in an error, which it keeps to: there is nothing to go on with. */
-static void dkp_end_in(dk_run *run) {
-    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
-    memcpy(run->own.why, run->message, sizeof run->own.why);
-}
-
 /* An overflow of the last step, e.g.: evaluations have found every other. */
 static dk_status dkp_check_result(dk_run *run) {
-    const dk_backend *b = run->config.backend;
-    size_t bad = run->size;
-    if (run->config.unchecked || (b && dkp_plan_of(run)->number)) return DK_OK;
-    if (!b) bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
-    else if (b->find_bad(b->user, run, 0, &bad))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to check the result");
+    size_t bad;
+    if (run->config.unchecked) return DK_OK;
+    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
     if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
     dkp_end_in(run);
     return run->status;
@@ -5600,6 +5709,12 @@ DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out) {
     if (draw < 0 || draw >= dkp_plan_of(run)->draws)
         return dkp_fail_saying(run->message, DK_ERROR_ORDER, "draw = %d: must be one of the plan's", draw);
     return out ? dkp_fill_draw(run, draw, out) : dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
+}
+
+DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request) {
+    if (!run || !run->size || draw < 0 || draw >= dkp_plan_of(run)->draws || !source || !request) return DK_ERROR_ORDER;
+    *source = *dkp_source(run, draw), *request = dkp_request(run, draw);
+    return DK_OK;
 }
 
 /* Sources that give whole draws fill whole buffers, before anything of the pass is written. */
@@ -5656,9 +5771,8 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
     const dk_backend *b = dkp_backend(run);
     if (before->boundary != DK_BOUNDARY_NORM) return dkp_call_user(run, before);
     double *result = run->scalars + (size_t)before->index * (size_t)run->config.batch;
-    if (b->norm(b->user, run, &dkp_plan_of(run)->norm[before->index], result))
-        return dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to take a norm");
-    return DK_OK;
+    int answer = (b->norm ? b->norm : dkp_norms)(b->user, run, &dkp_plan_of(run)->norm[before->index], result);
+    return answer ? dkp_fail_backend(run, answer, "the back end failed to take a norm") : DK_OK;
 }
 
 static dk_status dkp_check_outputs(dk_run *run) {
@@ -5720,9 +5834,10 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
-            if (backend->rows(backend->user, run, pass)) {
+            int answer = backend->rows(backend->user, run, pass);
+            if (answer) {
                 if (own->looking) dkp_take_back(run);
-                else dkp_fail_run(run, DK_ERROR_CALLBACK, "the back end failed to run a pass");
+                else dkp_fail_backend(run, answer, "the back end failed to run a pass");
                 return 0;
             }
             own->looking = 0;
@@ -5780,15 +5895,16 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
     dk_status status = dk_begin(&run, c, x, NULL, 0);
     if (status == DK_OK) status = dk_continue(&run, denoise, user);
     const dk_real *state = dk_state(&run);
-    if (status != DK_OK && state && state != x) memcpy(x, state, run.size * sizeof *x);
+    if (status != DK_OK && state && !run.config.backend && state != x) memcpy(x, state, run.size * sizeof *x);
     if (status != DK_OK && c) memcpy(c->message, run.message, sizeof c->message);
     dk_end(&run);
     return status;
 }
 
 DK_API const dk_real *dk_state(const dk_run *run) {
-    if (!run || !run->size || run->config.backend) return NULL;
-    return run->own.waiting ? dkp_buffer(run, dkp_plan_of(run)->value[dkp_open_call(run)->x].slot) : run->x;
+    if (!run || !run->size || (run->config.backend && !run->config.backend->get)) return NULL;
+    int slot = run->own.waiting ? dkp_plan_of(run)->value[dkp_open_call(run)->x].slot : 0;
+    return (const dk_real *)dkp_fetch((dk_run *)(uintptr_t)run, DK_VALUE_BUFFER, slot, 0); /* writes to workspace alone */
 }
 
 
@@ -7556,11 +7672,12 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* Strictly monotone in noise level; so sigma = 0 and alpha = 0 only at an end. The levels go to `level` unless NULL. */
+/* Strictly monotone in noise level but for a table's; so sigma = 0 and alpha = 0 only at an end. The levels go to `level`
+   unless NULL. */
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(c);
+    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.record == dkp_record_table;
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7571,7 +7688,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         else if (i == 1) direction = here < before ? -1 : 1;
         int back = travels && direction < 0 && i > 1 && here > before;
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
-        if (!wrong && i > 0 && !back && !again && !(direction * here > direction * before))
+        if (!wrong && i > 0 && !back && !again && !any && !(direction * here > direction * before))
             wrong = "does not continue a strictly monotone list";
         if (wrong && i == 0)
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
@@ -7733,6 +7850,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     dkp_default_sampler(&c->sampler);
+    if (c->sampler.record == dkp_record_table && dkp_resolve_table(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
         g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
@@ -8497,7 +8615,7 @@ static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
     if (most->buffers > plan->buffers) plan->buffers = most->buffers;
     if (most->halves > plan->halves) plan->halves = most->halves;
     if (most->locals > plan->locals) plan->locals = most->locals;
-    if (most->own.noises > plan->own.noises) plan->own.noises = most->own.noises;
+    if (most->noises > plan->noises) plan->noises = most->noises;
 }
 
 /* Over the plan of the attempt before, in its memory. */
@@ -8505,7 +8623,7 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
     const dk_plan most = *plan;
     dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
     if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
-                            plan->locals > most.locals || plan->own.noises > most.own.noises))
+                            plan->locals > most.locals || plan->noises > most.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
     plan->own.owned = most.own.owned;
@@ -8682,7 +8800,6 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
-    DKP_LOOK = 4,        /* elements of a stretch that one is looked for in */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -8895,51 +9012,55 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
+/* Of the numbers in 64 bits, one, two or four: all but the signs, the lowest bits of the exponents, and the signs. */
+typedef struct dkp_exponents {
+    uint64_t rest, lowest, signs;
+} dkp_exponents;
+
 /* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
    To compute with such a number would trap where floating point exceptions do. */
-DKP_INLINE uint32_t dkp_carry_real(dk_real v) {
-    if (sizeof v == sizeof(float)) return (dkp_bits((float)v) & 0x7FFFFFFFu) + 0x800000u;
-    return ((uint32_t)(dkp_double_bits((double)v) >> 32) & 0x7FFFFFFFu) + 0x100000u;
+DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all) {
+    dkp_blocks w;
+    memcpy(&w, v, sizeof w);
+    *all |= (w & e->rest) + e->lowest;
 }
 
-/* Four stretches of n are looked at side by side, since memory gives more at a time where it is read in several places.
-   n is a constant where these two are called. */
-DKP_INLINE int dkp_bad(const dk_real *v, size_t n) {
-    uint32_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all |= dkp_carry_real(v[j]) | dkp_carry_real(v[j + n]) | dkp_carry_real(v[j + 2 * n]) | dkp_carry_real(v[j + 3 * n]);
-    return (int)(all >> 31);
+/* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
+   is read in several places. Both are constants where this is called. */
+DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size_t bytes) {
+    dkp_blocks all = {0};
+    uint64_t word[DKP_BLOCKS], any = 0;
+    for (size_t j = 0; j < bytes; j += sizeof all, v += sizeof all) {
+        dkp_carry(e, v, &all), dkp_carry(e, v + apart, &all);
+        dkp_carry(e, v + 2 * apart, &all), dkp_carry(e, v + 3 * apart, &all);
+    }
+    memcpy(word, &all, sizeof word);
+    for (int j = 0; j < DKP_BLOCKS; j++) any |= word[j];
+    return (any & e->signs) != 0;
 }
 
-DKP_INLINE unsigned dkp_carry(uint16_t h, uint16_t lowest) { return (h & 0x7FFFu) + lowest; }
-
-DKP_INLINE int dkp_bad_half(const uint16_t *h, uint16_t lowest, size_t n) {
-    uint16_t all = 0;
-    for (size_t j = 0; j < n; j++)
-        all = (uint16_t)(all | dkp_carry(h[j], lowest) | dkp_carry(h[j + n], lowest) |
-                         dkp_carry(h[j + 2 * n], lowest) | dkp_carry(h[j + 3 * n], lowest));
-    return all >> 15;
-}
-
-/* The first element of i .. end - 1 that is NaN or infinite; end if there is none. */
-DKP_INLINE size_t dkp_bad_from(const dk_real *v, size_t i, size_t end) {
-    while (i + 64 * DKP_LOOK <= end && !dkp_bad(v + i, 16 * DKP_LOOK)) i += 64 * DKP_LOOK;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad(v + i, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && !(dkp_carry_real(v[i]) >> 31)) i++;
-    return i;
-}
-
-DKP_INLINE size_t dkp_bad_half_from(const uint16_t *h, uint16_t lowest, size_t i, size_t end) {
-    while (i + 128 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, 32 * DKP_LOOK)) i += 128 * DKP_LOOK;
-    while (i + 4 * DKP_LOOK <= end && !dkp_bad_half(h + i, lowest, DKP_LOOK)) i += 4 * DKP_LOOK;
-    while (i < end && !(dkp_carry(h[i], lowest) >> 15)) i++;
-    return i;
-}
-
-/* From element *at on; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const void *v, dk_number number, size_t *at, size_t end) {
-    if (number == DK_NUMBER_REAL) *at = dkp_bad_from((const dk_real *)v, *at, end);
-    else *at = dkp_bad_half_from((const uint16_t *)v, number == DK_NUMBER_FP16 ? 0x400 : 0x80, *at, end);
+/* The first element from *at on that is NaN or infinite; end if there is none. */
+DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
+    enum { LINE = 64, FEW = 256, FAR = 1 << 18 }; /* bytes */
+    const size_t bytes = dkp_number_bytes(number), to = end * bytes;
+    const uint64_t each = bytes == 2 ? 0x0001000100010001u : bytes == 4 ? 0x0000000100000001u : 1;
+    const int mantissa = number == DK_NUMBER_FP16 ? 10 : number == DK_NUMBER_BF16 ? 7 : bytes == 4 ? 23 : 52;
+    const dkp_exponents e = {~(each << (8 * bytes - 1)), each << mantissa, each << (8 * bytes - 1)};
+    const char *v = (const char *)vector;
+    size_t i = *at * bytes;
+    for (size_t j = 0; i + 4 * FAR <= to && !dkp_bad(&e, v + i + j, FAR, FEW); i += j ? 0 : 4 * FAR) j = (j + FEW) % FAR;
+    while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
+    while (i + LINE <= to && !dkp_bad(&e, v + i, 0, LINE)) i += LINE;
+    uint64_t w = 0;
+    for (; i + sizeof w <= to; i += sizeof w) {
+        memcpy(&w, v + i, sizeof w);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    for (w = 0; i < to; i += bytes) {
+        memcpy(&w, v + i, bytes);
+        if (((w & e.rest) + e.lowest) & e.signs) break;
+    }
+    *at = i / bytes;
 }
 DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
@@ -9159,6 +9280,8 @@ static int dkp_by_sample(const dk_plan *plan, const dk_pass *pass) {
     return why;
 }
 
+enum { DKP_VECTORS = 4 }; /* that a norm looks at */
+
 /* Work on units 0 .. units - 1 of a long vector, in parts that may run at once. What a unit is, and so every
    result, does not depend on the number of parts. */
 typedef struct dkp_work {
@@ -9168,8 +9291,8 @@ typedef struct dkp_work {
     int parts;
     const dk_pass *pass; /* what it is about */
     const dk_norm *norm;
-    const void *vector;
     dk_number number;
+    const void *vector[DKP_VECTORS];
 } dkp_work;
 
 static void dkp_part(void *arg, int i) {
@@ -9282,8 +9405,7 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
         dkp_run_short(run, pass);
     } else if (pass->count) {
-        dkp_work work = {run,  dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL,
-                         NULL, DK_NUMBER_REAL};
+        dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
         if (!run->own.looking) dkp_share(&work);
         else run->own.bad = dkp_share_search(&work);
     }
@@ -9333,8 +9455,9 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
 /* Elements of a sample that make one sum: at most DKP_SUMS such chunks. */
 static size_t dkp_chunk(size_t dim) { return dkp_units(dkp_units(dim, DKP_SUMS), DKP_TILE) * DKP_TILE; }
 
-DKP_ONCE static const dk_real *dkp_sample_of(const dk_run *run, int value, size_t element) {
-    return value < 0 ? NULL : dkp_buffer(run, dkp_plan_of(run)->value[value].slot) + element;
+DKP_ONCE static const dk_real *dkp_vector_of(const dkp_work *work, int k, size_t element) {
+    const dk_real *v = (const dk_real *)work->vector[k];
+    return v ? v + element : NULL;
 }
 
 /* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
@@ -9347,10 +9470,9 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
     for (size_t i = first; i < end; i++) {
         size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
         size_t at = i / chunks * run->dim + from;
-        const dk_real *a = dkp_sample_of(run, norm->a, at), *b = dkp_sample_of(run, norm->b, at);
+        const dk_real *a = dkp_vector_of(work, 0, at), *b = dkp_vector_of(work, 1, at);
         double *sum = run->own.sums + DKP_PARTIAL * i;
-        sum[0] = errors ? dkp_errors(norm, a, b, dkp_sample_of(run, norm->p, at),
-                                     dkp_sample_of(run, norm->q, at), n)
+        sum[0] = errors ? dkp_errors(norm, a, b, dkp_vector_of(work, 2, at), dkp_vector_of(work, 3, at), n)
                         : dkp_squares(a, n);
         sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
         if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
@@ -9416,7 +9538,7 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
     const dk_norm *norm = work->norm;
     (void)part;
     for (size_t b = first; b < end; b++)
-        run->own.sums[b] = dkp_quantile(dkp_sample_of(run, norm->a, b * run->dim), run->dim, norm->share);
+        run->own.sums[b] = dkp_quantile(dkp_vector_of(work, 0, b * run->dim), run->dim, norm->share);
 }
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
@@ -9424,8 +9546,14 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     int quantile = norm->kind == DK_NORM_QUANTILE;
     dkp_work work = {
         run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        NULL, DK_NUMBER_REAL};
+        DK_NUMBER_REAL, {NULL}};
+    const int value[DKP_VECTORS] = {norm->a, norm->b, norm->p, norm->q};
     (void)user;
+    for (int k = 0; k < DKP_VECTORS; k++) {
+        if (value[k] < 0) continue;
+        work.vector[k] = dkp_fetch(run, DK_VALUE_BUFFER, dkp_plan_of(run)->value[value[k]].slot, k);
+        if (!work.vector[k]) return 1;
+    }
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
         double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
@@ -9443,7 +9571,7 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
     size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->vector, work->number, &bad, to);
+    dkp_first_bad(work->vector[0], work->number, &bad, to);
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
@@ -9454,22 +9582,30 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
         dkp_first_bad(vector, number, &bad, run->size);
         return bad;
     }
-    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, vector, number};
+    dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, number, {vector}};
     return dkp_share_search(&work);
 }
 
-static int dkp_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user;
-    *bad = dkp_find_in(run, dkp_for_network_at(run, slot), dkp_plan_of(run)->number);
-    return 0;
-}
-
-static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, dkp_find_bad};
+static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, NULL, NULL, NULL, NULL, NULL};
 
 DKP_SMALL
 
 static const dk_backend *dkp_backend(const dk_run *run) {
     return run->config.backend ? run->config.backend : &dkp_memory_backend;
+}
+
+/* Where the host finds a buffer: a back end brings it to a place in the run's memory. NULL: it failed. */
+static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place) {
+    const dk_backend *b = run->config.backend;
+    if (b) {
+        dk_real *to = run->own.mirror + (size_t)place * run->size;
+        int answer = b->get(b->user, run, kind, slot, to);
+        if (answer) dkp_fail_backend(run, answer, "the back end failed to give a buffer");
+        return answer ? NULL : to;
+    }
+    if (kind == DK_VALUE_HALF) return dkp_half_buffer(run, slot);
+    if (kind == DK_VALUE_GIVEN) return slot ? run->config.mask : run->config.known;
+    return dkp_buffer(run, slot);
 }
 
 enum { DKP_CONTROL_NORMS = 2 }; /* at most so many in an attempt */
@@ -9487,19 +9623,20 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
 /* `all` is (size_t)-1 where it cannot be counted: no memory is that large, which is said where it is asked for. */
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     size_t here = c->backend ? 0 : 1, batch = (size_t)c->batch, numbers = here * c->dim * batch;
-    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = here * (size_t)c->threads;
+    size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = (size_t)c->threads;
     size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
-    size_t sums = dkp_more(0, here * chunks, DKP_PARTIAL);
+    size_t sums = dkp_more(0, chunks, DKP_PARTIAL), mirrors = here ? 0 : !c->backend->get ? 0 : chunks ? DKP_VECTORS : 2;
     int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
     dkp_sizes s;
     s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
     s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
     s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->own.noises, numbers * sizeof(dk_real))) : 0;
+    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles};
+    s.mirror = dkp_up(dkp_more(0, mirrors, c->dim * batch * sizeof(dk_real)));
+    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles, s.mirror};
     s.all = 64;
     for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
@@ -9507,37 +9644,43 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     if (!run || !run->size) return DK_ERROR_ORDER;
-    if (run->config.backend || !(run->own.waiting || run->own.finished))
+    const dk_backend *b = run->config.backend;
+    if ((b && !b->get) || !(run->own.waiting || run->own.finished))
         return dkp_fail_text(run->message, DK_ERROR_ORDER, "no evaluation is out that dk_denoised could look at");
     if (!out) return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
+    const dk_real *x = dk_state(run);
+    if (!x) return run->status;
     if (run->own.finished) {
-        memcpy(out, run->x, run->size * sizeof *out);
+        memcpy(out, x, run->size * sizeof *out);
         return run->own.ended;
     }
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
-    int last = call + 1 == end || call[1].estimate != call->estimate, count = 0, slot[DK_BRANCHES];
-    dk_real c[DK_BRANCHES];
+    int last = call + 1 == end || call[1].estimate != call->estimate;
+    memset(out, 0, run->size * sizeof *out);
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;
+            const dk_value *v = &p->value[first->output + k - first->branch];
+            dk_real c = (dk_real)(weight * call->d_f);
             if (!dkp_set(weight)) continue;
-            c[count] = (dk_real)(weight * call->d_f);
-            slot[count++] = p->value[first->output + k - first->branch].slot;
+            const void *F = dkp_fetch(run, (dk_value_kind)v->kind, v->slot, 1);
+            if (!F) return run->status;
+            for (size_t i = 0; i < run->size; i++)
+                out[i] += c * (v->kind == DK_VALUE_HALF ? dkp_from_half(p->number, ((const uint16_t *)F)[i]) : ((const dk_real *)F)[i]);
         }
-    const dk_real *x = dk_state(run), *mask = run->config.mask, *known = run->config.known;
     dk_real d_x = (dk_real)call->d_x, most = (dk_real)call->clip;
     for (size_t i = 0; i < run->size; i++) {
-        dk_real D = 0;
-        for (int k = 0; k < count; k++)
-            D += c[k] * (p->number ? dkp_from_half(p->number, dkp_half_buffer(run, slot[k])[i])
-                                   : dkp_buffer(run, slot[k])[i]);
+        dk_real D = out[i];
         if (dkp_set(call->d_x)) D += d_x * x[i];
-        if (most > 0) D = D > most ? most : D < -most ? -most : D;
-        out[i] = p->own.masked > 1 ? (1 - mask[i]) * D + mask[i] * known[i] : D;
+        out[i] = most > 0 ? D > most ? most : D < -most ? -most : D : D;
     }
-    return DK_OK;
+    if (p->own.masked < 2) return DK_OK;
+    const dk_real *known = (const dk_real *)dkp_fetch(run, DK_VALUE_GIVEN, 0, 0);
+    const dk_real *mask = known ? (const dk_real *)dkp_fetch(run, DK_VALUE_GIVEN, 1, 1) : NULL;
+    for (size_t i = 0; mask && i < run->size; i++) out[i] = (1 - mask[i]) * out[i] + mask[i] * known[i];
+    return mask ? DK_OK : run->status;
 }
 
 /* ---------------------------------------------------------------------- >>saved  Save and load */
@@ -9598,7 +9741,7 @@ static const char *const dkp_save_names[DKP_SAVE_WORDS] = {
 enum { DKP_SAVE_PACE = 8 * 15, DKP_SAVE_CURSOR = 8 * 3 };
 
 DK_API size_t dk_save_size(const dk_run *run) {
-    if (!run || !run->size || run->config.backend) return 0;
+    if (!run || !run->size || (run->config.backend && !(run->config.backend->get && run->config.backend->put))) return 0;
     const dk_plan *p = dkp_plan_of(run);
     return 8 * DKP_SAVE_WORDS + (p->attempt ? (size_t)DKP_SAVE_PACE : 0) + DKP_SAVE_CURSOR +
            dkp_scalars(p, &run->config) * 8 + (size_t)(p->buffers + 1) * run->size * sizeof(dk_real) +
@@ -9709,14 +9852,26 @@ static int dkp_pace_fits(dk_recorder *r, dkp_pace *p) {
     return 1;
 }
 
-static void dkp_save_body(dk_run *run, dkp_bytes *io) {
-    for (size_t i = 0; i < dkp_scalars(dkp_plan_of(run), &run->config); i++) dkp_double_io(io, &run->scalars[i]);
-    dkp_real_io(io, run->x, run->size);
-    dkp_real_io(io, run->own.buffers, (size_t)dkp_plan_of(run)->buffers * run->size);
-    for (size_t i = 0; i < (size_t)dkp_plan_of(run)->halves * run->size; i++) {
-        uint64_t v = dkp_byte_io(io, run->own.halves[i], 2);
-        if (!io->write) run->own.halves[i] = (uint16_t)v;
-    }
+/* A buffer, from a back end or to it where there is one. */
+static int dkp_buffer_io(dk_run *run, dkp_bytes *io, dk_value_kind kind, int slot) {
+    const dk_backend *b = run->config.backend;
+    void *v = b && !io->write ? run->own.mirror : (void *)(uintptr_t)dkp_fetch(run, kind, slot, 0);
+    if (!v) return 0;
+    if (kind != DK_VALUE_HALF) dkp_real_io(io, (dk_real *)v, run->size);
+    for (size_t i = 0; kind == DK_VALUE_HALF && i < run->size; i++)
+        ((uint16_t *)v)[i] = (uint16_t)dkp_byte_io(io, ((uint16_t *)v)[i], 2);
+    int answer = b && !io->write ? b->put(b->user, run, kind, slot, v) : 0;
+    if (answer) dkp_fail_backend(run, answer, "the back end failed to take a buffer");
+    return !answer;
+}
+
+static dk_status dkp_save_body(dk_run *run, dkp_bytes *io) {
+    const dk_plan *p = dkp_plan_of(run);
+    int fine = 1;
+    for (size_t i = 0; i < dkp_scalars(p, &run->config); i++) dkp_double_io(io, &run->scalars[i]);
+    for (int k = 0; fine && k <= p->buffers; k++) fine = dkp_buffer_io(run, io, DK_VALUE_BUFFER, k);
+    for (int k = 0; fine && k < p->halves; k++) fine = dkp_buffer_io(run, io, DK_VALUE_HALF, k);
+    return fine ? DK_OK : run->status;
 }
 
 /* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0 */
@@ -9748,7 +9903,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
     dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
                      (uint64_t)run->own.ended};
     dkp_cursor_io(&io, &at);
-    dkp_save_body(run, &io);
+    if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_byte_io(&io, io.hash, 8);
     run->message[0] = 0;
     return run->status = DK_OK;
@@ -9816,7 +9971,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     io.read = (const unsigned char *)bytes + 8 * DKP_SAVE_WORDS;
     if (!intact || !dkp_load_cursor(run, &io, &at))
         return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
-    dkp_save_body(run, &io);
+    if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
     own->again = own->waiting = at.flags == 1;
@@ -9916,6 +10071,12 @@ typedef struct dk_json {
    nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
    refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
+
+/* A table from JSON: {"name": "...", "guidance": 2, "shared": true, "level": [...], "a": [...], "b": [[b_00], [b_10, b_11], ...],
+   "noise": [...], "told": [...]}, of which level, a and b must be there. Its numbers lie in the caller's memory, `room` of them:
+   DK_TABLE_ROOM(steps) do. Anything may be read: an error names the key or the byte in message, DK_MESSAGE_SIZE bytes, and
+   leaves the table alone. Keys that begin with "_" are passed over. */
+DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message);
 
 /* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
@@ -12705,6 +12866,95 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
     dkp_say_defaults(&job);
     return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
+}
+
+/* ---- tables */
+
+/* The numbers of a file, list after list. */
+typedef struct dkp_numbers {
+    double *v;
+    size_t count, room;
+    size_t first[5], counts[5];
+} dkp_numbers;
+
+enum { DKP_LEVEL, DKP_A, DKP_B, DKP_NOISE, DKP_TOLD, DKP_NAME, DKP_GUIDANCE, DKP_SHARED, DKP_TABLE_KEYS };
+static const char *const dkp_table_keys[] = {"level", "a", "b", "noise", "told", "name", "guidance", "shared"};
+
+/* A list of numbers, or of such lists, of which the first has one, the next two and so on. */
+static int dkp_read_numbers(dkp_reader *r, dkp_numbers *to, int rows) {
+    char text[DKP_TOKEN], type;
+    size_t row = 0, before;
+    if (!dkp_expect(r, '[', "a list is expected")) return 0;
+    if (dkp_peek(r) != ']')
+        do {
+            const char *number = text;
+            before = to->count;
+            dkp_peek(r);
+            if (rows && !dkp_read_numbers(r, to, 0)) return 0;
+            if (rows && to->count - before != ++row) return dkp_bad_json(r, "the first list must have one number, the next two and so on");
+            if (rows) continue;
+            if (!dkp_read_literal(r, text, &type) || to->count == to->room || !dkp_read_real(&number, &to->v[to->count]) || *number)
+                return dkp_bad_json(r, to->count == to->room ? "there is room for no more numbers" : "a finite number is expected");
+            to->count++;
+        } while (dkp_peek(r) == ',' && r->at++);
+    return dkp_expect(r, ']', "',' or ']' is expected");
+}
+
+static int dkp_read_table_member(dkp_reader *r, dk_table *t, dkp_numbers *to, unsigned *seen) {
+    char text[DKP_TOKEN] = "", type = 's';
+    const char *number = text;
+    int k = 0;
+    while (k < DKP_TABLE_KEYS && strcmp(dkp_table_keys[k], r->key) != 0) k++;
+    if (k == DKP_TABLE_KEYS)
+        return r->key[0] == '_' ? dkp_skip_value(r, 0) : dkp_bad_json(r, "the key is not known: must be level, a, b, noise, told, name, guidance or shared");
+    if (*seen & 1u << k) return dkp_bad_json(r, "the key is there twice");
+    *seen |= 1u << k;
+    if (k < DKP_NAME) {
+        to->first[k] = to->count;
+        if (!dkp_read_numbers(r, to, k == DKP_B)) return 0;
+        to->counts[k] = to->count - to->first[k];
+        return 1;
+    }
+    if (dkp_peek(r) != '"' ? !dkp_read_literal(r, text, &type) : !dkp_read_string(r, text)) return 0;
+    if (k == DKP_NAME) {
+        memcpy(t->name, text, sizeof t->name - 1);
+        return (type == 's' && strlen(text) < sizeof t->name) || dkp_bad_json(r, "a string of at most 63 bytes is expected");
+    }
+    t->shared = k == DKP_SHARED ? strcmp(text, "true") == 0 : t->shared;
+    if (k == DKP_SHARED) return (type == 'w' && (t->shared || strcmp(text, "false") == 0)) || dkp_bad_json(r, "true or false is expected");
+    return (type == 'n' && dkp_read_real(&number, &t->guidance) && !*number) || dkp_bad_json(r, "a finite number is expected");
+}
+
+DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message) {
+    dk_table t;
+    dkp_numbers to = {numbers, 0, numbers ? room : 0, {0}, {0}};
+    unsigned seen = 0;
+    if (!message) return DK_ERROR_CONFIG;
+    if (!table || !text) return dkp_fail_text(message, DK_ERROR_CONFIG, "table and text: must not be NULL");
+    dkp_reader r = {text, text, text + length, {0}, message};
+    memset(&t, 0, sizeof t);
+    if (!dkp_expect(&r, '{', "'{' is expected")) return DK_ERROR_CONFIG;
+    if (dkp_peek(&r) != '}')
+        do
+            if (!dkp_read_string(&r, r.key) || !dkp_expect(&r, ':', "':' is expected") || !dkp_read_table_member(&r, &t, &to, &seen))
+                return DK_ERROR_CONFIG;
+        while (dkp_peek(&r) == ',' && r.at++);
+    if (!dkp_expect(&r, '}', "',' or '}' is expected")) return DK_ERROR_CONFIG;
+    dkp_peek(&r), r.key[0] = 0;
+    if (r.at != r.end) return dkp_bad_json(&r, "nothing more is expected"), DK_ERROR_CONFIG;
+    size_t steps = to.counts[DKP_A], want[] = {steps + 1, steps > 0 ? steps : 1, steps * (steps + 1) / 2, steps, steps};
+    for (int k = 0; k < DKP_NAME; k++)
+        if (to.counts[k] != want[k] && (seen & 1u << k || k < DKP_NOISE))
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "\"%s\": %zu numbers: must be %zu, where \"a\" has %zu", dkp_table_keys[k], to.counts[k],
+                                   want[k], steps);
+    t.steps = (int)(steps < 1000000 ? steps : 1000000);
+    t.level = numbers + to.first[DKP_LEVEL], t.a = numbers + to.first[DKP_A], t.b = numbers + to.first[DKP_B];
+    if (to.counts[DKP_NOISE]) t.noise = numbers + to.first[DKP_NOISE];
+    if (to.counts[DKP_TOLD]) t.told = numbers + to.first[DKP_TOLD];
+    if (dkp_check_table(&t, message) != DK_OK) return DK_ERROR_CONFIG;
+    message[0] = 0;
+    *table = t;
+    return DK_OK;
 }
 
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the

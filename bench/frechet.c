@@ -7,7 +7,6 @@
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 #include "clock.h"
-#include "examples/fit.h"
 #include "problems.h"
 #include "examples/digits/plans.h"
 
@@ -102,11 +101,11 @@ static double frechet(const moments *a, const moments *b) {
     return distance - 2 * square_root(inner, NULL);
 }
 
-static void draw_digits(digits *d, int count, uint64_t seed, int steps, const char *settings, const fit_plan *plan, dk_real *x) {
+static void draw_digits(digits *d, int count, uint64_t seed, int steps, const char *settings, const dk_table *table, dk_real *x) {
     dk_config c = digits_config(d);
     c.batch = count, c.seed = seed, c.steps = steps;
-    if (dk_config_set(&c, settings)) fail(dk_message(&c));
-    if (plan) c.sampler = fit_sampler(plan), c.grid = fit_grid(plan), c.steps = plan->steps;
+    if (table) c.sampler = dk_table_sampler(table), c.steps = 0;
+    else if (dk_config_set(&c, settings)) fail(dk_message(&c));
     if (dk_sample(&c, digits_denoise, d, x)) fail(dk_message(&c));
 }
 
@@ -118,7 +117,7 @@ int main(int argc, char **argv) {
     } way[] = {{"the slow method itself", "sampler=adams3 grid=power", 32, 0},
                {"dpmpp_2m, karras", "sampler=dpmpp_2m grid=karras", EVALUATIONS, 0},
                {"adams2, power", "sampler=adams2 grid=power", EVALUATIONS, 0},
-               {"fitted", "sampler=adams2 grid=power", EVALUATIONS, 1}};
+               {"fitted", NULL, EVALUATIONS, 1}};
     static double direction[PARTS * UNET_PIXELS];
     const int count = argc > 1 ? atoi(argv[1]) : 1500;
     digits d;

@@ -30,7 +30,7 @@ static dk_vec step_of(dk_recorder *r, const fit_plan *p, int i, dk_vec x, const 
     dk_level from = level_of(r, p->level[i]), to = level_of(r, p->level[i + 1]);
     double c[FIT_TERMS] = {p->a[i] * (to.alpha + to.sigma) / (from.alpha + from.sigma)};
     dk_vec term[FIT_TERMS] = {x};
-    for (int j = 0; j <= i; j++) term[j + 1] = D[j], c[j + 1] = p->b[i][j] * (to.alpha + to.sigma);
+    for (int j = 0; j <= i; j++) term[j + 1] = D[j], c[j + 1] = p->b[fit_row(i) + j] * (to.alpha + to.sigma);
     return dkr_sum(r, i + 2, c, term);
 }
 

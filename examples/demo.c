@@ -11,7 +11,6 @@
 #include "diffkit.h"
 
 #include "digits.h"
-#include "fit.h"
 #include "digits/plans.h"
 
 enum { STEPS = 20, ROWS = 8, CLASSES = 10, FAMILIES = 3, WAYS = 4, SHEET = ROWS * CLASSES, ONE_EACH = CLASSES };
@@ -143,11 +142,10 @@ static int draw_few(digits *net, const char *program) {
     printf("\n3. Ten digits with %d evaluations each, from the same noise. Top to bottom, with their distance from the last:\n\n",
            EVALUATIONS);
     for (int k = WAYS - 1; k >= 0; k--) {
-        const fit_plan *plan = digits_plan(EVALUATIONS, 0);
         dk_config c = digits_config(net);
         c.steps = k == WAYS - 1 ? 100 : EVALUATIONS, c.batch = ONE_EACH, c.seed = 3;
-        if (dk_config_set(&c, k == 0 ? "sampler=dpmpp_2m grid=karras" : "sampler=adams2 grid=power")) return 1;
-        if (k == 2) c.sampler = fit_sampler(plan), c.grid = fit_grid(plan), c.steps = plan->steps;
+        if (k == 2) c.sampler = dk_table_sampler(digits_plan(EVALUATIONS, 0)), c.steps = 0;
+        else if (dk_config_set(&c, k == 0 ? "sampler=dpmpp_2m grid=karras" : "sampler=adams2 grid=power")) return 1;
         if (sample(net, &c, 1, way_x[k])) return 1;
     }
     for (int k = 0; k < WAYS; k++) {

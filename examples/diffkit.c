@@ -8,14 +8,17 @@
 
 #include "digits.h"
 #include "fit.h"
+#include "estimate.h"
+#include "table.h"
 #include "tune.h"
 #include "explain.h"
+#include "shader.h"
 #include <limits.h>
 #include <signal.h>
 
 enum { OK, FAILED, WRONG, STOPPED };
-enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128 };
-enum { MODEL = LEVELS | PLAN | COMPARE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
+enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128, SHADER = 256, TABLE = 512 };
+enum { MODEL = LEVELS | PLAN | COMPARE | SHADER | TABLE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
 enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
@@ -31,7 +34,9 @@ typedef struct arguments {
     const char *state, *resume, *preview;
     int stop_after, preview_every;
     int budget, best;
-    const char *name, *samplers, *grids;
+    const char *name, *samplers, *grids, *file_table;
+    int language;
+    const char *folder;
     char **words; /* of the command line, from the program's name on, NULL at the end */
 } arguments;
 
@@ -93,7 +98,7 @@ static const option options[] = {
     {"condition", CHOICE, AT(c.condition), MODEL, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
-    {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SAMPLE | INVERT, "NAME", 0,
+    {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SHADER | SAMPLE | INVERT | TABLE, "NAME", 0,
      "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
@@ -107,7 +112,7 @@ static const option options[] = {
     {"snr", REAL, AT(c.sampler.sde.snr), RUNS, "X", 0, "predictor_corrector: size of Langevin steps"},
     {"langevin-step", REAL, AT(c.sampler.sde.langevin_step), RUNS, "X", 0, "smld: size of Langevin steps"},
     {"langevin-steps", WHOLE, AT(c.sampler.sde.langevin_steps), RUNS, "N", 0, "Langevin steps per level"},
-    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SAMPLE | ENDS, "X", 0,
+    {"guidance", REAL, AT(c.guidance.scale), PLAN | COMPARE | SHADER | SAMPLE | ENDS | TABLE, "X", 0,
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
@@ -130,11 +135,14 @@ static const option options[] = {
     {"evals", WHOLE, AT(c.steps), INVERT, "N", 0, "about so many evaluations each way (60)"},
     {"evaluations", WHOLE, AT(c.steps), ENDS, "N", 0, "of each sample (5)"},
     {"budget", WHOLE, AT(budget), FIT, "N", 0, "evaluations that fitting may take (0: as many as it needs)"},
-    {"name", TEXT, AT(name), FIT, "NAME", 0, "what the plan is called in C (fitted)"},
+    {"name", TEXT, AT(name), FIT | TABLE, "NAME", 0, "what the table is called in C (fitted, table)"},
+    {"table", TEXT, AT(file_table), SAMPLE, "FILE", 0, "instead of a sampler, a grid and steps: a table as JSON"},
     {"samplers", TEXT, AT(samplers), TUNE, "A,B:F=V,...", 0, "which samplers, some with fields (all)"},
     {"grids", TEXT, AT(grids), TUNE, "A,B,...", 0, "  and grids (all)"},
     {"best", WHOLE, AT(best), TUNE, "N", 0, "how many are shown (20)"},
-    {"json", FLAG, AT(json), LIST | LEVELS | PLAN, NULL, 0, "output as JSON; infinite numbers are null"},
+    {"json", FLAG, AT(json), LIST | LEVELS | PLAN | FIT | TABLE, NULL, 0, "output as JSON; infinite numbers are null"},
+    {"language", CHOICE, AT(language), SHADER, "glsl|hlsl|wgsl|opencl|cuda|c", SHADER_GLSL, "what kernels are written in (glsl)"},
+    {"folder", TEXT, AT(folder), SHADER, "DIR", 0, "where kernel0 ... and dispatch.json go (.)"},
     {"explain", FLAG, AT(explain), PLAN, NULL, 0, "every row with a sentence that says what it does"},
     {"csv", FLAG, AT(csv), LEVELS, NULL, 0, "output as CSV"},
     {"markdown", FLAG, AT(markdown), LIST | INVERT, NULL, 0,
@@ -150,9 +158,11 @@ static const struct {
     {"levels", LEVELS, "levels [OPTIONS]", "t, alpha, sigma of every step, and what the network is told"},
     {"plan", PLAN, "plan [OPTIONS]", "what every step computes"},
     {"compare", COMPARE, "compare A B [OPTIONS]", "where two samplers differ; A, B: names, or \"F=V ...\""},
+    {"shader", SHADER, "shader [OPTIONS]", "a plan as compute shaders, and which to run on what, in order"},
     {"sample", SAMPLE, "sample [OPTIONS]", "draw digits with the shipped network"},
     {"invert", INVERT, "invert [OPTIONS]", "take digits to noise and back: each sampler's error"},
-    {"fit", FIT, "fit [OPTIONS]", "fit a plan to the shipped network, and print it as C"},
+    {"table", TABLE, "table [OPTIONS]", "a sampler on its grid as numbers, in C or JSON"},
+    {"fit", FIT, "fit [OPTIONS]", "fit a table to the shipped network, and print it as C or JSON"},
     {"tune", TUNE, "tune [OPTIONS]", "rank samplers and grids by their distance from the exact solution"},
     {"help", 0, "help [COMMAND]", "this, or the options of a command"},
 };
@@ -748,11 +758,13 @@ static int run_levels(arguments *a) {
 
 /* -------------------------------------------------------------------------------- plan */
 
+static const char *const norm_names[] = {"ratio", "error_sum", "error_max", "deviation", "limit", "projection", "quantile"};
+
 /* The whole plan; the names are those of the structs in diffkit.h, where their meaning is written. */
 static void print_plan_json(const dk_plan *p) {
     static const char *const boundaries[] = {"end", "call", "norm", "hook", "guider"};
     printf("{\"steps\": %d, \"buffers\": %d, \"locals\": %d, \"noises\": %d,\n", p->steps,
-           p->buffers, p->locals, p->own.noises);
+           p->buffers, p->locals, p->noises);
     printf("\"levels\": [");
     for (int i = 0; i < p->levels; i++)
         printf("%s\n{\"t\": %s, \"alpha\": %s, \"sigma\": %s}", i ? "," : "", json(p->level[i].t).s,
@@ -794,13 +806,11 @@ static void print_plan_json(const dk_plan *p) {
         printf("%s\n{\"first\": %d, \"count\": %d, \"boundary\": \"%s\", \"index\": %d}", i ? "," : "",
                p->pass[i].first, p->pass[i].count, boundaries[p->pass[i].boundary], p->pass[i].index);
     printf("],\n\"norms\": [");
-    static const char *const norms[] = {"ratio", "error_sum",  "error_max", "deviation",
-                                        "limit", "projection", "quantile"};
     for (int i = 0; i < p->norms; i++) {
         const dk_norm *n = &p->norm[i];
         printf("%s\n{\"kind\": \"%s\", \"a\": %d, \"b\": %d, \"p\": %d, \"q\": %d, \"limit\": %s, \"share\": "
                "%s}",
-               i ? "," : "", norms[n->kind], n->a, n->b, n->p, n->q, json(n->limit).s, json(n->share).s);
+               i ? "," : "", norm_names[n->kind], n->a, n->b, n->p, n->q, json(n->limit).s, json(n->share).s);
     }
     printf("],\n\"draws\": [");
     for (int i = 0; i < p->draws; i++)
@@ -954,8 +964,8 @@ static int write_preview(const arguments *a, dk_run *run, dk_real *picture) {
     return failed;
 }
 
-/* One evaluation after another, until the end or until it is to stop. picture: room for a preview. */
-static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *picture) {
+/* One evaluation after another, until the end or until it is to stop. picture: room for a preview. error: NULL where there is none. */
+static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *picture, estimate *error) {
     digits_bar bar = {digits_seconds(), 0, -1};
     dk_eval e;
     while (dk_next(run, &e)) {
@@ -969,6 +979,7 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
             fprintf(stderr, "diffkit: out of memory\n");
             return FAILED;
         }
+        if (error && estimate_add(error, run, &e)) return FAILED;
         digits_progress(&bar, run, &e);
         if (a->preview && (e.call + 1) % a->preview_every == 0 && write_preview(a, run, picture))
             return FAILED;
@@ -979,11 +990,15 @@ static int run_digits(const arguments *a, digits *d, dk_run *run, dk_real *pictu
 
 static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     dk_run run;
+    estimate error;
+    double most = 0;
+    memset(&error, 0, sizeof error);
     a->c.batch = a->count;
     if (dk_begin(&run, &a->c, x, NULL, 0) != DK_OK) return fprintf(stderr, "diffkit: %s\n", run.message), WRONG;
     signal(SIGINT, stop), signal(SIGTERM, stop);
     int status = a->resume ? load_state(&run, hash, a->resume) : OK;
-    if (status == OK) status = run_digits(a, d, &run, x + run.size);
+    const int estimated = status == OK && !a->resume && !estimate_begin(&error, dk_run_plan(&run), &a->c);
+    if (status == OK) status = run_digits(a, d, &run, x + run.size, estimated ? &error : NULL);
     if (status == STOPPED) {
         char *state = a->state ? path_with(a->state, "") : path_with(a->out, ".state");
         if (!state || save_state(&run, hash, state)) {
@@ -996,12 +1011,15 @@ static int draw_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
         free(state);
     }
     dk_end(&run);
+    const double rms = estimated && status == OK ? estimate_error(&error, x, &most) : 0;
+    estimate_end(&error);
     if (status != OK) return status;
     if (digits_png(a->out, x, a->count, a->count < 10 ? a->count : 10, 3)) {
         fprintf(stderr, "diffkit: cannot write %s\n", a->out);
         return FAILED;
     }
     printf("%s: %d digits\n", a->out, a->count);
+    if (estimated) printf("estimated error: RMS %.2g, of the worst digit %.2g, where pixels are -1 .. 1\n", rms, most);
     return OK;
 }
 
@@ -1038,8 +1056,32 @@ static int with_digits(arguments *a, int (*work)(arguments *, digits *, uint64_t
     return status;
 }
 
+enum { TABLE_STEPS = 100 };
+
+static int run_table(arguments *a) {
+    static double numbers[DK_TABLE_ROOM(TABLE_STEPS)];
+    dk_table t;
+    if (table_of(&t, numbers, DK_TABLE_ROOM(TABLE_STEPS), &a->c)) return wrong_config(&a->c);
+    return (a->json ? table_write_json(stdout, &t) : table_write_c(stdout, a->name ? a->name : "table", &t)) ? FAILED : OK;
+}
+
+/* The table of --table takes the place of sampler and grid; its levels are as it says. */
 static int run_sample(arguments *a) {
-    keep_to_known_levels(&a->c);
+    static double numbers[DK_TABLE_ROOM(TABLE_STEPS)];
+    static dk_table t;
+    char message[DK_MESSAGE_SIZE];
+    size_t length;
+    if (!a->file_table) {
+        keep_to_known_levels(&a->c);
+        return with_digits(a, draw_digits);
+    }
+    char *json = read_text(a->file_table, &length);
+    if (!json) return fprintf(stderr, "diffkit: cannot read %s\n", a->file_table), FAILED;
+    dk_status status = dk_table_from_json(&t, numbers, DK_TABLE_ROOM(TABLE_STEPS), json, length, message);
+    free(json);
+    if (status) return fprintf(stderr, "diffkit: %s: %s\n", a->file_table, message), WRONG;
+    a->c.sampler = dk_table_sampler(&t);
+    if (a->c.steps == 20) a->c.steps = 0;
     return with_digits(a, draw_digits);
 }
 
@@ -1128,12 +1170,19 @@ static int fit_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     dk_status status = fit_run(&f);
     if (status) fprintf(stderr, "diffkit: %s\n", f.message);
     if (status && status != DK_CANCELLED) return status == DK_ERROR_CONFIG ? WRONG : FAILED;
+    if (a->json) {
+        const dk_table table = fit_table(&f);
+        if (f.plan.steps && table_write_json(stdout, &table)) return FAILED;
+        if (!f.plan.steps) fprintf(stderr, "diffkit: nothing was better than the base\n");
+        return status || !f.plan.steps ? STOPPED : OK;
+    }
     printf("/* %d evaluations, and one at x = 0 for all samples of a class; guidance %g. RMS on noise that was held out: base %.4f",
            f.config.steps, a->c.guidance.scale > 0 ? a->c.guidance.scale : 1, f.error[FIT_BASE]);
     if (f.error[FIT_FAMILY] > 0) printf(", family %.4f", f.error[FIT_FAMILY]);
     if (f.error[FIT_POLISHED] > 0) printf(", polished %.4f", f.error[FIT_POLISHED]);
     printf(".\n   Fitted with %ld evaluations. This is %s. */\n", f.evaluations, chosen[f.choice]);
-    if (f.plan.steps && fit_write(stdout, a->name, &f.plan)) return FAILED;
+    const dk_table table = fit_table(&f);
+    if (f.plan.steps && table_write_c(stdout, a->name ? a->name : "fitted", &table)) return FAILED;
     return status ? STOPPED : OK;
 }
 
@@ -1207,6 +1256,108 @@ static int tune_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     return status == OK && stopping ? STOPPED : status;
 }
 
+/* ------------------------------------------------------------------------------ shader */
+
+static FILE *open_in(const char *folder, const char *name) {
+    char path[1024];
+    FILE *out = snprintf(path, sizeof path, "%s/%s", folder, name) < (int)sizeof path ? fopen(path, "wb") : NULL;
+    if (!out) fprintf(stderr, "diffkit: cannot write %s/%s\n", folder, name);
+    return out;
+}
+
+static void print_words(FILE *out, const char *name, const uint32_t *word, int n) {
+    fprintf(out, "\"%s\": [", name);
+    for (int k = 0; k < n; k++) fprintf(out, "%s%lu", k ? ", " : "", (unsigned long)word[k]);
+    fprintf(out, "]");
+}
+
+/* What a pass is run with: the fields of its block by name, and as words. */
+static void print_dispatch(FILE *out, const shader_of *of, const dk_pass *pass, int kernel) {
+    uint32_t block[SHADER_WORDS];
+    const shader_counts n = shader_count(of, pass);
+    int words = shader_block(of, pass, block, SHADER_WORDS), brought = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++)
+        if (of->plan->row[k].draw >= 0 && !shader_makes(of, of->plan->row[k].draw))
+            fprintf(out, "{\"noise\": %d, \"to\": %d},\n", of->plan->row[k].draw, shader_noise_slot(of, brought++));
+    fprintf(out, "{\"kernel\": %d, ", kernel);
+    print_words(out, "slots", block + SHADER_FIXED, n.slots), fprintf(out, ", ");
+    print_words(out, "draws", block + SHADER_FIXED + n.slots, n.draws), fprintf(out, ", ");
+    print_words(out, "norms", block + SHADER_FIXED + n.slots + n.draws, n.scalars), fprintf(out, ",\n \"coefficients\": [");
+    for (int k = words - n.coefficients; k < words; k++) {
+        float c;
+        memcpy(&c, &block[k], sizeof c);
+        fprintf(out, "%s%s", k > words - n.coefficients ? ", " : "", json((double)c).s);
+    }
+    fprintf(out, "],\n "), print_words(out, "block", block, words), fprintf(out, "}");
+}
+
+static void print_boundary(FILE *out, const dk_plan *p, const dk_pass *pass) {
+    const dk_call *call = &p->call[pass->index];
+    const dk_norm *norm = &p->norm[pass->index];
+    if (pass->boundary == DK_BOUNDARY_CALL) {
+        fprintf(out, ",\n{\"network\": %d, \"told\": %s, \"input\": %d, \"output\": %d, ", pass->index, json(call->condition).s,
+                p->value[call->input].slot, p->value[call->output].slot);
+        if (call->uncond_output >= 0) fprintf(out, "\"uncond_output\": %d, ", p->value[call->uncond_output].slot);
+        fprintf(out, "\"branch\": %d, \"branches\": %d}", call->branch, call->branches);
+    } else if (pass->boundary == DK_BOUNDARY_NORM) {
+        fprintf(out, ",\n{\"norm\": %d, \"kind\": \"%s\", \"a\": %d, ", pass->index, norm_names[norm->kind], p->value[norm->a].slot);
+        if (norm->b >= 0) fprintf(out, "\"b\": %d, ", p->value[norm->b].slot);
+        fprintf(out, "\"limit\": %s, \"share\": %s}", json(norm->limit).s, json(norm->share).s);
+    }
+}
+
+static int run_shader(arguments *a) {
+    const shader_language language = (shader_language)a->language;
+    const char *ending = shader_table[language].ending;
+    dk_config c = a->c;
+    dk_plan plan = {0};
+    int kernels = 0, status = OK;
+    if (!c.dim) c.dim = 1;
+    if (dk_resolve(&c) != DK_OK || dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
+    const shader_of of = {&plan, &c, 0};
+    char **texts = (char **)calloc((size_t)plan.passes, sizeof *texts);
+    int *kernel = (int *)calloc((size_t)plan.passes, sizeof *kernel);
+    FILE *list = NULL;
+    if (plan.attempt) fprintf(stderr, "diffkit: sampler.rtol: must be 0 for shaders: the steps are not known beforehand\n");
+    if (plan.attempt || !texts || !kernel) status = plan.attempt ? WRONG : FAILED;
+    for (int i = 0; status == OK && i < plan.passes; i++) {
+        char name[32], *t = shader_text(language, &of, &plan.pass[i]);
+        if (!t) {
+            fprintf(stderr, "diffkit: number: must be real for shaders, and passes have at most %d words\n", SHADER_WORDS);
+            status = WRONG;
+            break;
+        }
+        for (kernel[i] = 0; kernel[i] < kernels && strcmp(texts[kernel[i]], t) != 0;) kernel[i]++;
+        if (kernel[i] < kernels) {
+            free(t);
+            continue;
+        }
+        texts[kernels] = t;
+        snprintf(name, sizeof name, "kernel%d.%s", kernels++, ending);
+        FILE *out = open_in(a->folder, name);
+        if (out) fputs(t, out);
+        if (!out || fclose(out)) status = FAILED;
+    }
+    if (status == OK && (list = open_in(a->folder, "dispatch.json")) == NULL) status = FAILED;
+    if (status == OK) {
+        fprintf(list, "{\"language\": \"%s\", \"vectors\": %d, \"dim\": %lu, \"batch\": %d, \"group\": %d,\n\"kernels\": [", shader_table[language].name,
+                shader_slots(&of), (unsigned long)c.dim, c.batch, SHADER_GROUP);
+        for (int k = 0; k < kernels; k++) fprintf(list, "%s\"kernel%d.%s\"", k ? ", " : "", k, ending);
+        fprintf(list, "],\n\"run\": [");
+        for (int i = 0; i < plan.passes; i++) {
+            fprintf(list, i ? ",\n" : "\n");
+            print_dispatch(list, &of, &plan.pass[i], kernel[i]);
+            print_boundary(list, &plan, &plan.pass[i]);
+        }
+        fprintf(list, "\n]}\n");
+        printf("%d kernels for %d passes, %d vectors\n", kernels, plan.passes, shader_slots(&of));
+    }
+    if (list && fclose(list) && status == OK) status = FAILED;
+    for (int k = 0; k < kernels; k++) free(texts[k]);
+    free(texts), free(kernel), dk_plan_free(&plan);
+    return status;
+}
+
 /* -------------------------------------------------------------------------------- main */
 
 static int find_command(const char *name) {
@@ -1221,7 +1372,7 @@ static int read_command(arguments *a, int command, int argc, char **argv, int si
     a->c.schedule = dk_schedule_named(bit == SAMPLE ? "edm" : "flow");
     a->c.steps = STEPS_UNSET;
     a->weights = "examples/digits/weights.bin", a->out = "digits.png", a->count = -1, a->preview_every = 5;
-    a->name = "fitted", a->best = 20;
+    a->best = 20, a->folder = ".";
     for (int i = 0; i < 10; i++) a->classes[a->class_count++] = i;
     int status = parse_options(a, command, argc, argv, 0);
     if (status == OK) status = read_model(a, 20);
@@ -1259,6 +1410,8 @@ static int run_command(arguments *a, int command, int argc, char **argv) {
     case LEVELS: return run_levels(a);
     case PLAN: return run_plan(a);
     case COMPARE: return run_compare(a, command, argc, argv);
+    case TABLE: return run_table(a);
+    case SHADER: return run_shader(a);
     case SAMPLE: return run_sample(a);
     case FIT: return with_digits(a, fit_digits);
     case TUNE: return with_digits(a, tune_digits);

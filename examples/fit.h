@@ -4,15 +4,12 @@
        f.config = c;                        // schedule, prediction, dim, guidance ...; steps: evaluations per sample
        f.denoise = denoise, f.user = &network;
        if (fit_run(&f)) fprintf(stderr, "%s\n", f.message);
-       c.sampler = fit_sampler(&f.plan), c.grid = fit_grid(&f.plan), c.steps = f.plan.steps;
+       dk_table t = fit_table(&f);          // table.h writes it as C or JSON
+       c.sampler = dk_table_sampler(&t), c.steps = 0, memset(&c.grid, 0, sizeof c.grid);
        dk_sample(&c, denoise, &network, x); // as many evaluations as before, closer to the exact solution
 
-   A plan is a list of levels and numbers a and b, with D_j what the network denoises at level j:
-
-       y_{i+1} = a_i y_i + b_i0 D_0 + ... + b_ii D_i,        y = x/(alpha + sigma)
-
-   which is finite at both ends and the same in every family. Fitting compares its end with a fine solution of the
-   probability-flow ODE from the same noise, in four steps:
+   A plan is the numbers of a dk_table. Fitting compares its end with a fine solution of the probability-flow ODE from the
+   same noise, in four steps:
 
        references   adams3 in 32 steps from fresh noise
        family       Adams' methods in x/(g alpha + sigma) on levels sigma/alpha = s v/(1 - v), v = ramp^p: of four methods
@@ -35,11 +32,13 @@
 
 enum { FIT_STEPS = 21, FIT_TERMS = FIT_STEPS + 1 };
 
-/* level: sigma/(alpha + sigma). */
+/* As in a dk_table. b_ij is number fit_row(i) + j. */
 typedef struct fit_plan {
     int steps;
-    double level[FIT_STEPS + 1], a[FIT_STEPS], b[FIT_STEPS][FIT_STEPS];
+    double level[FIT_STEPS + 1], a[FIT_STEPS], b[FIT_STEPS * (FIT_STEPS + 1) / 2];
 } fit_plan;
+
+static inline int fit_row(int i) { return i * (i + 1) / 2; }
 
 typedef enum fit_choice { FIT_BASE, FIT_FAMILY, FIT_POLISHED } fit_choice;
 
@@ -67,46 +66,15 @@ typedef struct fit {
     struct fit_room *room; /* private */
 } fit;
 
-/* --------------------------------------------------------------------------------- running a plan */
-
-/* The recording function of a plan. */
-static inline void fit_record(dk_recorder *r) {
-    const fit_plan *p = (const fit_plan *)r->sampler.user;
-    dk_vec term[FIT_TERMS], D[FIT_STEPS];
-    double c[FIT_TERMS];
-    for (int i = 0; dkr_step(r); i++) {
-        double from = r->from.alpha + r->from.sigma, to = r->to.alpha + r->to.sigma;
-        if (r->steps != p->steps) dkr_refuse(r, "steps", r->steps, "those of the plan");
-        D[i] = dkr_denoise(r, i ? r->x : dkr_zero, r->from);
-        term[0] = r->x, c[0] = p->a[i] * to / from;
-        for (int j = 0; j <= i; j++) term[j + 1] = D[j], c[j + 1] = p->b[i][j] * to;
-        r->x = dkr_sum(r, i + 2, c, term);
-    }
-}
-
-/* The plan stays the caller's. */
-static inline dk_sampler fit_sampler(const fit_plan *p) {
-    dk_sampler s;
-    memset(&s, 0, sizeof s);
-    s.name = "fitted", s.record = fit_record, s.user = p;
-    return s;
-}
-
-static inline dk_grid fit_grid(const fit_plan *p) { return dk_grid_levels(p->level, DK_UNIT_FLOW); }
-
-/* Writes the plan as C: an initialiser of this name, every number with as many digits as matter. Returns 0, or 1 on failure. */
-static inline int fit_write(FILE *file, const char *name, const fit_plan *p) {
-    fprintf(file, "static const fit_plan %s = {\n    %d,\n    {", name, p->steps);
-    for (int i = 0; i <= p->steps; i++) fprintf(file, "%s%.9g", i ? ", " : "", p->level[i]);
-    fprintf(file, "},\n    {");
-    for (int i = 0; i < p->steps; i++) fprintf(file, "%s%.9g", i ? ", " : "", p->a[i]);
-    fprintf(file, "},\n    {");
-    for (int i = 0; i < p->steps; i++) {
-        fprintf(file, "%s{", i ? ",\n     " : "");
-        for (int j = 0; j <= i; j++) fprintf(file, "%s%.9g", j ? ", " : "", p->b[i][j]);
-        fprintf(file, "}");
-    }
-    return fprintf(file, "}};\n") < 0;
+/* What was fitted; its numbers stay in f. There is none where the base is best: steps are then 0. */
+static inline dk_table fit_table(const fit *f) {
+    dk_table t;
+    memset(&t, 0, sizeof t);
+    strcpy(t.name, "fitted");
+    t.steps = f->plan.steps, t.shared = 1;
+    t.guidance = f->config.guidance.scale > 0 ? f->config.guidance.scale : 1;
+    t.level = f->plan.level, t.a = f->plan.a, t.b = f->plan.b;
+    return t;
 }
 
 /* ------------------------------------------------------------------------------------- evaluations */
@@ -192,7 +160,7 @@ static inline dk_status fit_roll(fit *f, const fit_plan *p, int first, int count
         if (i > 0 && fit_evaluate(f, i, y[i] + from, first, count, D[i] + from)) return w->status;
         for (int k = first; i == 0 && k < first + count; k++)
             memcpy(D[0] + fit_size(w, k), w->first + fit_size(w, k % f->conditions), w->dim * sizeof *D[0]);
-        fit_step(&p->a[i], p->b[i], y[i], D, i + 1, from, n, y[i + 1]);
+        fit_step(&p->a[i], p->b + fit_row(i), y[i], D, i + 1, from, n, y[i + 1]);
     }
     return DK_OK;
 }
@@ -269,7 +237,7 @@ static inline fit_plan fit_member(const fit_family *m, int steps, double first_l
         /* what is evaluated next, in y and from what is evaluated now */
         plan.a[i] = scale[i + 1] * predicted[i + 1][0] / (scale[i] * predicted[i][0]);
         for (int j = 0; j <= i; j++)
-            plan.b[i][j] = scale[i + 1] * predicted[i + 1][j + 1] - plan.a[i] * scale[i] * predicted[i][j + 1];
+            plan.b[fit_row(i) + j] = scale[i + 1] * predicted[i + 1][j + 1] - plan.a[i] * scale[i] * predicted[i][j + 1];
     }
     return plan;
 }
@@ -349,12 +317,12 @@ static inline fit_plan fit_best_member(fit *f) {
 /* ------------------------------------------------------------------------------------------ polish */
 
 /* Parameter number k of step i: a_i, then b_i0 .. b_ii. */
-static inline double *fit_parameter(fit_plan *p, int i, int k) { return k ? &p->b[i][k - 1] : &p->a[i]; }
+static inline double *fit_parameter(fit_plan *p, int i, int k) { return k ? &p->b[fit_row(i) + k - 1] : &p->a[i]; }
 static inline int fit_number(int i, int k) { return i * (i + 3) / 2 + k; }
 
 /* The unit in which a parameter is measured. */
 static inline double fit_unit(const fit_plan *p, int i, int k) {
-    return fmax(fabs(k ? p->b[i][k - 1] : p->a[i]), 0.1);
+    return fmax(fabs(k ? p->b[fit_row(i) + k - 1] : p->a[i]), 0.1);
 }
 
 /* Derivatives of the ends of a group of trajectories by all parameters. The parameters of a step are moved all at once, each in
@@ -376,7 +344,7 @@ static inline dk_status fit_differentiate(fit *f, const fit_plan *p, int first, 
                 for (size_t e = 0; e < n; e++) {
                     const size_t at = (size_t)k * n + e;
                     double sum = p->a[l] * (double)w->moved_y[at];
-                    for (int j = 0; j <= l; j++) sum += p->b[l][j] * (double)(j <= i ? w->D[j][from + e] : w->moved_D[j][at]);
+                    for (int j = 0; j <= l; j++) sum += p->b[fit_row(l) + j] * (double)(j <= i ? w->D[j][from + e] : w->moved_D[j][at]);
                     w->moved_y[at] = (dk_real)sum;
                 }
         }

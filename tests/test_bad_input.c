@@ -563,7 +563,8 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");
     c.clip = 0;
-    const dk_backend elsewhere = {NULL, NULL, NULL, NULL};
+    dk_backend elsewhere;
+    memset(&elsewhere, 0, sizeof elsewhere);
     c.backend = &elsewhere;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "backend: must be NULL for a likelihood");
@@ -668,27 +669,58 @@ static void what_is_missing_is_named(void **state) {
     assert_non_null(strstr(c.message, "row 1 of sampler.tableau: must have 1 numbers"));
     c.sampler = dk_table_sampler(NULL);
     assert_int_equal(dk_sample(&c, bounded, NULL, x), DK_ERROR_CONFIG);
-    assert_non_null(strstr(c.message, "sampler.user = 0: must be a dk_table with a and b"));
+    assert_non_null(strstr(c.message, "sampler.user = 0: must be a dk_table with level, a and b"));
 }
 
-/* Numbers of a table that would not come to be used, or at a level's end, are no less wrong than others. */
+/* Numbers of a table that would not come to be used are no less wrong than others. */
 static void numbers_of_tables_must_be_finite(void **state) {
     static const double wrong[] = {(double)NAN, HUGE_VAL, -HUGE_VAL};
+    static const char *const names[] = {"level[1] = ", "a[1] = ", "b[2] = ", "noise[1] = ", "told[1] = "};
     (void)state;
-    for (int k = 0; k < 6; k++) {
-        const double a[] = {1, 1}, b[] = {0.1, 0, 0.1, 0.1};
-        double noise[] = {0.5, 0}, t[] = {1, 0.5};
-        dk_table table = {a, b, noise, t, 2, 0};
+    for (int k = 0; k < 15; k++) {
+        double level[] = {1, 0.5, 0}, a[] = {1, 1}, b[] = {0.1, 0.1, 0.1}, noise[] = {0.5, 0}, told[] = {1, 0.5};
+        double *const lists[] = {level, a, b, noise, told};
+        dk_table table = {"", 2, 0, 0, level, a, b, noise, told};
         dk_config c = check_config("flow", "euler", 2);
         dk_plan plan;
         memset(&plan, 0, sizeof plan);
         c.sampler = dk_table_sampler(&table);
         assert_int_equal(dk_record(&plan, &c), DK_OK);
-        (k < 3 ? noise : t)[k % 2] = wrong[k % 3];
+        lists[k / 3][k / 3 == 2 ? 2 : 1] = wrong[k % 3];
         assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-        assert_non_null(strstr(c.message, k < 3 ? "sampler.user->noise = " : "sampler.user->t = "));
-        assert_non_null(strstr(c.message, ": must be finite"));
+        assert_non_null(strstr(c.message, names[k / 3]));
+        assert_non_null(strstr(c.message, k / 3 % 4 == 0 ? ": must be > 0 and <= 1" : ": must be finite"));
         dk_plan_free(&plan);
+    }
+}
+
+static void tables_say_what_is_wrong(void **state) {
+    (void)state;
+    const double level[] = {0.9, 0.5, 0}, a[] = {1, 1}, b[] = {0.1, 0.1, 0.1};
+    dk_table table = {"mine", 2, 0, 2, level, a, b, NULL, NULL};
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    for (int k = 0; k < 8; k++) {
+        static const char *const messages[] = {"guidance.scale = 4: must be dk_table.guidance, which the table is made for",
+                                               "steps = 3: must be below grid.level_count",
+                                               "steps = 1: must be dk_table.steps",
+                                               ": must be 0, and all of the grid: the table has the levels",
+                                               "grid.shift = 2: must be 0: levels are taken verbatim",
+                                               "table.steps = 0: must be 1 .. 10000",
+                                               "table.shared = 2: must be 0 or 1",
+                                               "table.guidance = -1: must be finite, >= 0"};
+        dk_table t = table;
+        dk_config c = check_config("edm", NULL, 2);
+        c.sampler = dk_table_sampler(&t), c.guidance.scale = k == 0 ? 4 : 2;
+        if (k == 1 || k == 2) c.steps = k == 1 ? 3 : 1;
+        if (k == 3) c.grid = dk_grid_named("karras");
+        if (k == 4) c.grid.shift = 2;
+        if (k == 5) t.steps = 0;
+        if (k == 6) t.shared = 2;
+        if (k == 7) t.guidance = -1;
+        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+        if (!strstr(c.message, messages[k])) print_error("%s\n", c.message);
+        assert_non_null(strstr(c.message, messages[k]));
     }
 }
 
@@ -1073,16 +1105,17 @@ static int no_norm(void *user, dk_run *run, const dk_norm *norm, double *of_samp
     (void)user, (void)run, (void)norm, *of_sample = 1;
     return 0;
 }
-static int no_bad(void *user, dk_run *run, int slot, size_t *bad) {
-    (void)user, (void)slot, *bad = run->size;
+static int no_bad(void *user, dk_run *run, int value, size_t *bad) {
+    (void)user, (void)value, *bad = run->size;
     return 0;
 }
 
 static void back_ends_must_be_whole(void **state) {
     dk_config c = check_config("vp", "euler", 2);
-    const dk_backend parts[] = {
-        {NULL, NULL, NULL, NULL}, {NULL, no_rows, NULL, no_bad}, {NULL, no_rows, no_norm, NULL}};
-    const dk_backend whole = {NULL, no_rows, no_norm, no_bad};
+    const dk_backend parts[] = {{NULL, NULL, no_norm, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, NULL, no_bad, NULL, NULL, NULL, NULL},
+                                {NULL, no_rows, no_norm, NULL, NULL, NULL, NULL, NULL}};
+    const dk_backend whole = {NULL, no_rows, no_norm, no_bad, NULL, NULL, NULL, NULL};
     dk_real x[2];
     char bytes[8];
     dk_run run;
@@ -1091,7 +1124,7 @@ static void back_ends_must_be_whole(void **state) {
     for (int k = 0; k < COUNT(parts); k++) {
         c.backend = &parts[k];
         assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
-        assert_string_equal(run.message, "backend: rows, norm and find_bad must be functions");
+        assert_string_equal(run.message, "backend: rows must be a function, and norm and find_bad, or get instead");
     }
     c.backend = &whole; /* whose memory these cannot see */
     assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
@@ -1236,6 +1269,7 @@ int main(void) {
         cmocka_unit_test(likelihoods_name_what_they_cannot_have),
         cmocka_unit_test(what_is_missing_is_named),
         cmocka_unit_test(numbers_of_tables_must_be_finite),
+        cmocka_unit_test(tables_say_what_is_wrong),
         cmocka_unit_test(calls_on_no_run_or_plan_are_refused),
         cmocka_unit_test(vectors_that_are_misaligned_or_overlap_are_refused),
         cmocka_unit_test(every_allocation_may_fail),

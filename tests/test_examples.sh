@@ -84,6 +84,56 @@ same_digits() {
 if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
 if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
 
+# ---- shaders: what diffkit shader writes is what compilers of each language take; noise in C is the library's, to the bit
+writes() { # LANGUAGE: kernels with noise, norms, clipping and history
+    mkdir -p "$dir/$1/ratio" "$dir/$1/sde" && run "$build/diffkit" shader --language "$1" --folder "$dir/$1/sde" --sampler dpmpp_2m_sde --steps 3 --set clip=1 &&
+        run "$build/diffkit" shader --language "$1" --folder "$dir/$1/ratio" --schedule vp_linear --sampler predictor_corrector --steps 2
+}
+compiles() { # LANGUAGE COMMAND...: of every kernel, whose name comes last
+    language=$1
+    shift
+    for kernel in "$dir/$language"/*/kernel*; do "$@" "$kernel" || return 1; done
+}
+takes() { # LANGUAGE TOOL COMMAND...
+    language=$1 tool=$2
+    shift 2
+    if ! command -v "$tool" >/dev/null; then skip "kernels in $language compile" "no $tool"; else check "kernels in $language compile" compiles "$language" "$@"; fi
+}
+same_noise() {
+    mkdir -p "$dir/noise" && run "$build/diffkit" shader --language c --folder "$dir/noise" --schedule flow --sampler euler &&
+        "${CC:-cc}" -std=c11 -O1 -ffp-contract=off -I. -DKERNEL="\"$dir/noise/kernel0.c\"" tests/backend/noise.c -o "$dir/noise/run" -lm && "$dir/noise/run"
+}
+if builds "shaders" diffkit; then
+    for language in glsl hlsl wgsl opencl cuda c; do check "shaders are written in $language" writes $language; done
+    check "noise of a kernel is the library's" same_noise
+    takes glsl glslangValidator glslangValidator -V --target-env vulkan1.0 -o "$dir/out.spv"
+    takes hlsl glslangValidator glslangValidator -D -V -e main -S comp -o "$dir/out.spv"
+    takes c cc cc -std=c11 -Wall -Wno-unused -Werror -fsyntax-only
+    takes opencl clang clang -cl-std=CL1.2 -Xclang -finclude-default-header -Wall -Werror -fsyntax-only -x cl
+    nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+    takes cuda "$nvcc" "$nvcc" -cubin -diag-suppress 177 -o "$dir/out.cubin"
+    # WEBGPU: a folder where npm has installed the package of that name
+    if node -e 'require.resolve(process.argv[1])' "${WEBGPU:-/nowhere}/node_modules/webgpu" 2>/dev/null; then
+        check "kernels in wgsl compile" node tests/backend/wgsl.mjs "$WEBGPU/node_modules/webgpu" "$dir"/wgsl/*/kernel*
+    else
+        skip "kernels in wgsl compile" "WEBGPU names no folder with node_modules/webgpu"
+    fi
+fi
+
+# ---- back ends: what any must do, then digits; where there is no driver, they say so
+for api in opencl vulkan; do
+    if ! builds "backend_$api" backend_$api device_$api; then continue; fi
+    run "$build/device_$api"
+    case $? in
+    77) skip "backend_$api" "$(cat "$dir/out")" ;;
+    0)
+        check "backend_$api does what a back end must" true
+        check "backend_$api draws this machine's digits" run "$build/backend_$api"
+        ;;
+    *) check "backend_$api does what a back end must" false ;;
+    esac
+done
+
 # ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side, and 10 letters 12 wide before them
 edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 000002d80000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 728 x 604
 if builds "edit" edit; then check "edit's digits come back from noise" edits; fi

@@ -36,7 +36,8 @@ static double error_of(const fit *f, int fitted) {
     static dk_real x[SAMPLES * DIM], noise[DIM];
     dk_config c = f->config;
     c.batch = SAMPLES, c.seed = 8;
-    if (fitted) c.sampler = fit_sampler(&f->plan), c.grid = fit_grid(&f->plan), c.steps = f->plan.steps;
+    const dk_table table = fit_table(f);
+    if (fitted) c.sampler = dk_table_sampler(&table), c.steps = 0, memset(&c.grid, 0, sizeof c.grid);
     assert_int_equal(dk_sample(&c, f->denoise, f->user, x), DK_OK);
     double sum = 0;
     for (int b = 0; b < SAMPLES; b++) {
@@ -79,8 +80,9 @@ static void a_better_base_is_left_as_it_is(void **state) {
     (void)state;
     fit first = fit_of(dk_edm(0.002, 80), 5), again = first;
     assert_int_equal(fit_run(&first), DK_OK);
-    again.config.sampler = fit_sampler(&first.plan), again.config.grid = fit_grid(&first.plan);
-    again.config.steps = first.plan.steps;
+    const dk_table table = fit_table(&first);
+    again.config.sampler = dk_table_sampler(&table), again.config.steps = table.steps;
+    memset(&again.config.grid, 0, sizeof again.config.grid);
     again.budget = 4000; /* enough for some of the family */
     assert_int_equal(fit_run(&again), DK_CANCELLED);
     assert_true(again.error[FIT_FAMILY] > again.error[FIT_BASE]);

@@ -138,7 +138,7 @@ static void numbers_beyond_32_bits_are_where_they_belong(void **state) {
 
     /* what is not finite is found there, too */
     size_t bad = large_size - 3;
-    dkp_work work = {&run, dkp_look_range, 0, 0, NULL, NULL, x, DK_NUMBER_REAL};
+    dkp_work work = {&run, dkp_look_range, 0, 0, NULL, NULL, DK_NUMBER_REAL, {x}};
     x[bad] = (dk_real)NAN;
     dkp_look_range(&work, 7, far_first / DKP_TILE, large_size / DKP_TILE);
     assert_true(run.own.sums[7] >= (double)bad && run.own.sums[7] <= (double)bad);

@@ -229,6 +229,46 @@ static void the_first_bad_number_is_named(void **state) {
     }
 }
 
+/* Long enough for the search to look in places far from one another. */
+enum { LONG = 600001 };
+static int noise_with_nan(void *user, const dk_noise_request *q, dk_real *out) {
+    const size_t *at = (const size_t *)user;
+    for (size_t i = 0; i < q->dim; i++) out[i] = 0;
+    out[at[0]] = out[at[1]] = (dk_real)NAN;
+    return 0;
+}
+
+static void the_first_of_two_bad_numbers_far_apart_is_named(void **state) {
+    static const size_t bad[][2] = {{0, 600000},      {65535, 65536},   {65536, 65600},   {131073, 65537},  {200000, 70000},
+                                    {262143, 262144}, {262144, 524287}, {300000, 299999}, {524288, 600000}, {600000, 600000}};
+    static dk_real x[LONG];
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        size_t first = bad[i][0] < bad[i][1] ? bad[i][0] : bad[i][1], at[2] = {bad[i][0], bad[i][1]};
+        char place[40];
+        dk_config c = check_config("vp", "euler", 1);
+        dk_run run;
+        dk_eval e;
+        snprintf(place, sizeof place, ", sample 0, element %d", (int)first);
+        c.dim = LONG, c.batch = 1, c.prediction = DK_PREDICT_V;
+        c.noise.fn = noise_with_nan, c.noise.user = at;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        if (!strstr(run.message, place)) fail_msg("%s, not %s", run.message, place);
+        dk_end(&run);
+        c.noise.fn = NULL, c.number = i % 2 ? DK_NUMBER_FP16 : DK_NUMBER_BF16;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_next(&run, &e), 1);
+        memset(e.output_half, 0, LONG * sizeof *e.output_half);
+        e.output_half[at[0]] = e.output_half[at[1]] = 0x7FC0; /* NaN in both */
+        assert_int_equal(dk_next(&run, &e), 0);
+        assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+        if (!strstr(run.message, place)) fail_msg("%s, not %s", run.message, place);
+        dk_end(&run);
+    }
+}
+
 /* Every evaluation goes wrong at first, in its last element. What it is asked is then the same again, and so is the result. */
 static void a_long_run_goes_on_after_bad_outputs(void **state) {
     static dk_real x[SIZE], want[SIZE], before[SIZE], input[SIZE];
@@ -284,6 +324,7 @@ int main(void) {
         cmocka_unit_test(every_part_has_memory_of_its_own),
         cmocka_unit_test(short_vectors_are_worked_on_alone),
         cmocka_unit_test(the_first_bad_number_is_named),
+        cmocka_unit_test(the_first_of_two_bad_numbers_far_apart_is_named),
         cmocka_unit_test(a_long_run_goes_on_after_bad_outputs),
         cmocka_unit_test(wrong_threads_are_refused),
         cmocka_unit_test(eight_threads_share_a_plan),

@@ -506,100 +506,6 @@ static void past_is_the_value_that_denoise_returned(void **state) {
     free(block);
 }
 
-/* ------------------------------------------------------------------ tables */
-
-static void table_of_dpmpp_2m_is_dpmpp_2m(void **state) {
-    enum { STEPS = 5 };
-    static const double levels[STEPS + 1] = {10, 6, 3, 1, 0.4, 0};
-    double a[STEPS], b[STEPS * STEPS] = {0};
-    dk_real x[2] = {3, -7}, y[2] = {3, -7};
-    (void)state;
-    for (int i = 0; i < STEPS; i++) {
-        double weight = 0;
-        a[i] = levels[i + 1] / levels[i];
-        if (i > 0 && i < STEPS - 1)
-            weight = 0.5 * log(levels[i] / levels[i + 1]) / log(levels[i - 1] / levels[i]);
-        b[i * STEPS + i] = (1 - a[i]) * (1 + weight);
-        if (i > 0) b[i * STEPS + i - 1] = -(1 - a[i]) * weight;
-    }
-    dk_table table = {a, b, NULL, NULL, STEPS, 0};
-    dk_config c = plain_config("edm", "dpmpp_2m", levels, DK_UNIT_SIGMA, STEPS);
-    c.dim = 2;
-    sample(&c, x);
-    c.sampler = dk_table_sampler(&table);
-    sample(&c, y);
-    for (int i = 0; i < 2; i++) check_near((double)y[i], (double)x[i], check_tiny, "table");
-}
-
-static void table_reaches_back_a_hundred_steps(void **state) {
-    enum { STEPS = 100 };
-    static double levels[STEPS + 1], a[STEPS], b[STEPS * STEPS], noise[STEPS], told[STEPS], past[STEPS];
-    dk_real x[1] = {1}, z;
-    double X = 1;
-    dk_table table = {a, b, noise, told, STEPS, 0};
-    (void)state;
-    for (int i = 0; i <= STEPS; i++) levels[i] = 5 * pow(0.96, i);
-    for (int i = 0; i < STEPS; i++) {
-        a[i] = 0.9 + 0.001 * i, noise[i] = i % 3 ? 0.1 : 0, told[i] = levels[i] * 0.8;
-        for (int j = 0; j <= i; j++) b[i * STEPS + j] = sin(0.7 * i + j) / 100;
-    }
-    uint32_t draw = 0;
-    for (int i = 0; i < STEPS; i++) {
-        past[i] = net(X, told[i]);
-        X *= a[i];
-        for (int j = 0; j <= i; j++) X += b[i * STEPS + j] * past[j];
-        if (i % 3 == 0) continue; /* no draw where there is no noise */
-        dk_normals(7, 0, ++draw, 0, 1, &z);
-        X += noise[i] * (double)z;
-    }
-    dk_config c = plain_config("edm", NULL, levels, DK_UNIT_SIGMA, STEPS);
-    c.sampler = dk_table_sampler(&table);
-    sample(&c, x);
-    check_near((double)x[0], X, check_tiny, "hundred steps");
-}
-
-/* y = x/(alpha + sigma), whose numbers do for every family; D_0 at x = 0, asked for as such; no other number of steps. */
-static void a_table_of_the_flow_gauge_is_one_of_all_families(void **state) {
-    enum { STEPS = 3 };
-    static const char *const families[] = {"edm", "flow", "vp"};
-    const double s[] = {20, 3, 0.5, 0}, a[] = {0.4, 0.7, 0.25},
-                 b[] = {0.5, 0, 0, -0.125, 0.375, 0, 0.25, -0.5, 1};
-    check_gaussian g = {0.7, 0.5, DK_PREDICT_X0, 0, 0};
-    dk_table table = {a, b, NULL, NULL, STEPS, 1};
-    (void)state;
-    for (int f = 0; f < 3; f++) {
-        double y = -1.5, D[STEPS];
-        dk_config c = plain_config(families[f], NULL, s, DK_UNIT_SIGMA, STEPS);
-        dk_level first = dk_level_at(&c.schedule, DK_UNIT_SIGMA, s[0]);
-        dk_real x = (dk_real)(y * (first.alpha + first.sigma));
-        for (int i = 0; i < STEPS; i++) {
-            dk_level l = {0, 1 / (1 + s[i]), s[i] / (1 + s[i])};
-            D[i] = check_gaussian_D(&g, l, i ? y : 0);
-            y *= a[i];
-            for (int j = 0; j <= i; j++) y += b[i * STEPS + j] * D[j];
-        }
-        dk_run run;
-        dk_eval e;
-        c.prediction = DK_PREDICT_X0, c.dim = 1, c.batch = 1, c.start = DK_START_STATE;
-        c.sampler = dk_table_sampler(&table), c.sampler.gauge = DK_GAUGE_FLOW;
-        assert_int_equal(dk_begin(&run, &c, &x, NULL, 0), DK_OK);
-        while (dk_next(&run, &e)) {
-            assert_int_equal(e.shared, e.call == 0);
-            check_gaussian_denoise(&g, &e);
-        }
-        dk_end(&run);
-        check_near((double)x, y, 10 * check_tiny, families[f]);
-
-        dk_plan plan;
-        memset(&plan, 0, sizeof plan);
-        c.steps = 2;
-        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-        assert_string_equal(dk_message(&c), "sampler.user->steps = 3: must be the grid's number of steps");
-        c.steps = 3, c.sampler.gauge = DK_GAUGE_VP;
-        assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-    }
-}
-
 /* ------------------------------------------------------------------ dependencies and buffers */
 
 static void record_pair(dk_recorder *r) {
@@ -1003,9 +909,6 @@ int main(void) {
         cmocka_unit_test(a_step_may_draw_more_than_the_executor_prepares_at_once),
         cmocka_unit_test(long_sum_may_name_a_vector_again),
         cmocka_unit_test(past_is_the_value_that_denoise_returned),
-        cmocka_unit_test(table_of_dpmpp_2m_is_dpmpp_2m),
-        cmocka_unit_test(table_reaches_back_a_hundred_steps),
-        cmocka_unit_test(a_table_of_the_flow_gauge_is_one_of_all_families),
         cmocka_unit_test(independent_evaluations_are_marked),
         cmocka_unit_test(buffers_are_the_least_that_the_method_needs),
         cmocka_unit_test(values_alive_together_never_share_a_slot),

@@ -910,8 +910,10 @@ static int naive_rows(void *user, dk_run *run, const dk_pass *pass) {
             double sum = 0;
             dk_real z;
             if (row->draw >= 0) {
-                dk_normals(run->config.seed, run->config.first_sample + i / run->dim,
-                           (uint32_t)(run->own.pace.draws + row->draw), i % run->dim, 1, &z);
+                dk_noise_source source;
+                dk_noise_request q;
+                assert_int_equal(dk_run_draw(run, row->draw, &source, &q), DK_OK);
+                dk_normals(q.seed, q.first_sample + i / run->dim, (uint32_t)q.draw, i % run->dim, 1, &z);
                 sum = (double)z;
             }
             for (int j = row->first; j < row->first + row->count; j++) {
@@ -956,10 +958,10 @@ static int naive_norm(void *user, dk_run *run, const dk_norm *norm, double *of_s
     return 0;
 }
 
-static int naive_find_bad(void *user, dk_run *run, int slot, size_t *bad) {
+static int naive_find_bad(void *user, dk_run *run, int value, size_t *bad) {
     naive *n = (naive *)user;
     if (naive_fails(n, 2)) return 1;
-    const double *output = dk_run_plan(run)->number ? n->half[slot] : n->buffer[slot];
+    const double *output = value < 0 ? n->buffer[0] : naive_array(n, run, value);
     for (*bad = 0; *bad < run->size && isfinite(output[*bad]);) ++*bad;
     return 0;
 }
@@ -1003,7 +1005,7 @@ static void naive_free(naive *n) {
 }
 
 static dk_backend naive_backend(naive *n) {
-    dk_backend b = {n, naive_rows, naive_norm, naive_find_bad};
+    dk_backend b = {n, naive_rows, naive_norm, naive_find_bad, NULL, NULL, NULL, NULL};
     memset(n, 0, sizeof *n);
     n->fail = -1;
     return b;
@@ -1190,8 +1192,8 @@ static void a_batch_of_0_is_1(void **state) {
 /* As many D's as there are steps: buffers * dim overflows long before dim does. */
 static void sizes_that_overflow_are_refused(void **state) {
     enum { STEPS = 100 };
-    static double a[STEPS], b[STEPS * STEPS];
-    dk_table table = {a, b, NULL, NULL, STEPS, 0};
+    static double level[STEPS + 1], a[STEPS], b[STEPS * (STEPS + 1) / 2];
+    dk_table table = {"", STEPS, 0, 0, level, a, b, NULL, NULL};
     const size_t dims[] = {(size_t)-1,
                            (size_t)-1 / 2,
                            (size_t)-1 / sizeof(dk_real),
@@ -1201,8 +1203,8 @@ static void sizes_that_overflow_are_refused(void **state) {
                            (size_t)-1 / 101 / sizeof(dk_real)};
     dk_real x[1] = {0};
     (void)state;
-    for (int i = 0; i < STEPS * STEPS; i++) b[i] = 0.01;
-    for (int i = 0; i < STEPS; i++) a[i] = 0.5;
+    for (int i = 0; i < STEPS * (STEPS + 1) / 2; i++) b[i] = 0.01;
+    for (int i = 0; i < STEPS; i++) a[i] = 0.5, level[i] = 0.9 - 0.008 * i;
     for (size_t k = 0; k < sizeof dims / sizeof dims[0]; k++)
         for (int batch = 1; batch <= 1024; batch *= 32) {
             dk_config c;

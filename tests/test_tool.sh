@@ -115,6 +115,16 @@ check "it has a sentence for every row of every sampler" explains_all
 check "and of guidance, churn and clipping" explains_parts
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
 
+# ---- shader: 20 steps of adams2 are 21 passes of six shapes, each of which is written once
+writes_shaders() {
+    mkdir -p "$dir/shader" && succeeds shader --steps 20 --folder "$dir/shader" && [ "$(cat "$dir/out")" = "6 kernels for 21 passes, 6 vectors" ] &&
+        [ "$(ls "$dir/shader")" = "$(printf '%s\n' dispatch.json kernel0.comp kernel1.comp kernel2.comp kernel3.comp kernel4.comp kernel5.comp)" ] &&
+        [ "$(grep -c '^{"kernel": ' "$dir/shader/dispatch.json")" = 21 ] && [ "$(grep -c '^{"network": ' "$dir/shader/dispatch.json")" = 20 ]
+}
+check "shader writes a kernel for each shape of a pass" writes_shaders
+check "shader: a plan that is not known beforehand" refuses 'sampler.rtol: must be 0 for shaders' shader --sampler rk45 --folder "$dir"
+check "shader: 16 bits" refuses 'number: must be real for shaders' shader --set number=fp16 --folder "$dir"
+
 # ---- compare. Heun's first step ends where Euler's does, by a state in between.
 compares() {
     succeeds compare euler heun --steps 5 && grep -q '^evaluations    5 and 10$' "$dir/out" && grep -q '^levels         6, the same$' "$dir/out" &&
@@ -248,14 +258,30 @@ check "a sampler with noise has no inverse" refuses 'must be one without noise' 
 
 # ---- fit and tune, both as small as they can be
 fits() {
-    run fit --evaluations 4 --class 7 --budget 2700 && [ $status -eq 3 ] && [ "$(count '^static const fit_plan fitted = {$')" = 1 ] &&
+    run fit --evaluations 4 --class 7 --budget 2700 && [ $status -eq 3 ] && [ "$(count '^static const dk_table fitted = {"fitted", 5, 1, 1, fitted_level, ')" = 1 ] &&
         grep -q 'This is the family.s' "$dir/out" && grep -q 'the budget is spent' "$dir/err"
 }
 tunes() {
     succeeds tune --count 2 --samplers euler,unipc:order=2,ddpm --grids karras,uniform && [ "$(count '')" = 5 ] &&
         sed -n 2p "$dir/out" | grep -q '^unipc:order=2  *karras  *0\.[0-9]*  *0\.[0-9]*$'
 }
-check "fit prints a plan as C, and says when its budget is spent" fits
+tables() {
+    run table --schedule edm --sampler heun --steps 3 --json && [ $status -eq 0 ] && cp "$dir/out" "$dir/heun.json" && grep -q '"name": "heun"' "$dir/heun.json" &&
+        run table --schedule edm --sampler heun --steps 3 --name mine && [ "$(count '^static const dk_table mine = {"heun", 5, 0, 0, mine_level, mine_a, mine_b, NULL, NULL};$')" = 1 ] &&
+        run sample --class 7 --seed 5 --sampler heun --steps 3 --out "$dir/heun.png" && [ $status -eq 0 ] &&
+        run sample --class 7 --seed 5 --table "$dir/heun.json" --out "$dir/table.png" && [ $status -eq 0 ] && cmp "$dir/heun.png" "$dir/table.png"
+}
+no_table() { printf '{"level": [2, 0], "a": [1], "b": [[1]]}' >"$dir/bad.json" && refuses 'bad.json: table.level\[0\] = 2: must be > 0 and <= 1' sample --table "$dir/bad.json"; }
+tells_error() { # a hundredth of it with ten times the steps, by the method's order
+    run sample --class 7 --seed 5 --sampler dpmpp_2m --steps 5 --out "$dir/few.png" && grep -q '^estimated error: RMS 0\.[0-9]*, of the worst digit 0\.' "$dir/out" &&
+        run sample --class 7 --seed 5 --sampler dpmpp_2m --steps 50 --out "$dir/many.png" && grep -q '^estimated error: RMS 0\.00[0-9]*, of' "$dir/out" &&
+        run sample --class 7 --seed 5 --sampler euler_ancestral --steps 5 --out "$dir/few.png" && [ $status -eq 0 ] && [ "$(count estimated)" = 0 ]
+}
+check "sample tells its error where it can" tells_error
+check "a sampler's table draws what the sampler does" tables
+check "a table that is none" no_table
+check "a table has no noise" refuses 'table of euler_ancestral: it must have no noise' table --sampler euler_ancestral
+check "fit prints a table as C, and says when its budget is spent" fits
 check "tune ranks what has no noise" tunes
 check "a sampler for tune is not known" refuses 'sampler "eulr" is not known' tune --samplers eulr
 check "more evaluations than can be fitted" refuses 'steps: must be 1 .. 20' fit --evaluations 21

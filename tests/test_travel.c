@@ -218,14 +218,15 @@ static void ways_that_make_no_sense_are_refused(void **state) {
     c.grid.way = &twice.way;
     dk_real x[1] = {1};
     assert_int_equal(dk_sample(&c, check_zero, NULL, x), DK_ERROR_CONFIG);
-    const double a[9] = {0}, b[81] = {0};
-    const dk_table table = {a, b, NULL, NULL, 9, 0};
+    const double level[5] = {0.9, 0.6, 0.4, 0.2, 0}, a[4] = {0}, b[10] = {0};
+    const dk_table table = {"", 4, 0, 0, level, a, b, NULL, NULL};
     c = check_config("edm", "ddim", 4);
     c.sampler = dk_table_sampler(&table);
     c.grid.way = &twice.way;
     dk_plan plan;
     memset(&plan, 0, sizeof plan);
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "steps = 7: must be dk_table.steps");
 }
 
 /* ---------------------------------------------------------------------------------- known data */

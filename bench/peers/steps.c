@@ -1,6 +1,6 @@
 /* diffkit's side of steps.py: one sampler on the peer's levels, and the same arithmetic as a loop by hand.
 
-       bench_peers k-diffusion|diffusers SAMPLER N SECONDS SIGMA_0 SIGMA_1 ... 0
+       bench_peers k-diffusion|stable-diffusion.cpp|diffusers SAMPLER N SECONDS SIGMA_0 SIGMA_1 ... 0
 
    prints seconds per evaluation of a run, of recording its plan, and of the loop by hand (nan: there is none), each the
    best within SECONDS; then SHOWN elements of both results with a network that depends on its input, without noise. */
@@ -45,7 +45,7 @@ static void network(const bench *b, const dk_real *input, dk_real *output) {
 }
 
 /* ------------------------------------------------------------------ diffkit */
-/* The peer's process and prediction: k-diffusion's is VE, and its network gives D. diffusers' network is trained on
+/* The peer's process and prediction: all but diffusers' are VE, and their network gives D. diffusers' network is trained on
    Stable Diffusion's VP and gives eps; its Euler and Heun hold x in VE's scaling, the others in VP's. */
 static void configure(bench *b, const char *sampler, int ve) {
     dk_config *c = &b->config;
@@ -162,7 +162,7 @@ static void result_of(void (*job)(bench *), bench *b, dk_real *shown) {
 int main(int argc, char **argv) {
     static bench b;
     if (argc < 7 || argc > 6 + MAX_STEPS)
-        fail("usage: bench_peers k-diffusion|diffusers SAMPLER N SECONDS SIGMA_0 SIGMA_1 ... 0");
+        fail("usage: bench_peers k-diffusion|stable-diffusion.cpp|diffusers SAMPLER N SECONDS SIGMA_0 SIGMA_1 ... 0");
     const char *sampler = argv[2];
     int euler = !strcmp(sampler, "euler"), handmade = euler || !strcmp(sampler, "dpmpp_2m");
     b.eps = !strcmp(argv[1], "diffusers"), b.second_order = !euler;

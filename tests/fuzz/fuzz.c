@@ -8,6 +8,7 @@
 #include "names.h"
 #include "noise.h"
 #include "save.h"
+#include "table.h"
 
 #ifdef FUZZ_TARGET
 #ifdef __cplusplus
@@ -45,13 +46,14 @@ int main(int argc, char **argv) {
                    {"life", fuzz_life},
                    {"names", fuzz_names},
                    {"noise", fuzz_noise},
-                   {"save", fuzz_save}};
+                   {"save", fuzz_save},
+                   {"table", fuzz_table}};
     for (size_t t = 0; argc > 2 && t < FUZZ_COUNT(targets); t++) {
         if (strcmp(argv[1], targets[t].name)) continue;
         for (int i = 2; i < argc; i++)
             if (replay(targets[t].target, argv[i])) return 1;
         return printf("%d passed, 0 failed\n", argc - 2), 0;
     }
-    return fprintf(stderr, "fuzz TARGET FILE...; targets: config, json, levels, life, names, noise, save\n"), 2;
+    return fprintf(stderr, "fuzz TARGET FILE...; targets: config, json, levels, life, names, noise, save, table\n"), 2;
 }
 #endif

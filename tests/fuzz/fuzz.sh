@@ -4,7 +4,7 @@
 # times as fast, and a third so in double; where afl-clang-fast is installed, then with AFL++ as well. Prints executions and findings.
 build=$1/fuzzing seconds=$2
 shift 2
-[ $# -gt 0 ] || set -- config json levels life names noise save
+[ $# -gt 0 ] || set -- config json levels life names noise save table
 SAN="-O2 -g -fsanitize=address,undefined,float-cast-overflow -fno-sanitize-recover=all"
 sum=0 findings=0
 mkdir -p "$build"
