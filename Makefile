@@ -14,6 +14,8 @@
 #   make test      build and run the tests, in one to two minutes (cmocka: as root it is installed, else tests/mini stands for it)
 #   make frame-loop  a game that makes its world in some milliseconds of every frame: many runs, cancelled, saved and loaded
 #   make late      many runs in flight, whose network answers late and in another order
+#   make lockstep  several noise levels in one state: a film whose frames have levels of their own
+#   make steer     particles that are steered towards a reward, by saves and loads, and within a batch
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make backend-opencl  digits whose vectors stay on a device, by OpenCL; make backend-vulkan: by Vulkan
 #   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
@@ -115,14 +117,14 @@ action-chunks: $(BUILD)/action_chunks
 policy: $(BUILD)/policy
 	$<
 
-$(BUILD)/frame_loop $(BUILD)/late: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
+$(BUILD)/frame_loop $(BUILD)/late $(BUILD)/lockstep $(BUILD)/steer: $(BUILD)/%: examples/%.c diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ -pthread $(LIBS)
 
-.PHONY: frame-loop late
+.PHONY: frame-loop late lockstep steer
 frame-loop: $(BUILD)/frame_loop
 	$<
 
-late: $(BUILD)/late
+late lockstep steer: %: $(BUILD)/%
 	$<
 
 $(BUILD)/tutorial: docs/tutorial.md tests/snippets.sh diffkit.h | $(BUILD)
@@ -266,7 +268,7 @@ $(BUILD)/test_bridge: examples/samplers.c
 $(BUILD)/test_backend: $(wildcard tests/backend/*.h)
 
 # Small programs in examples, tested by tests/test_programs.sh.
-PROGRAMS = hello particles texture textures figures frame_loop policy late
+PROGRAMS = hello particles texture textures figures frame_loop policy late lockstep steer
 # These, the tool and the conformance program are C alone; as C++ only the header's tests are built.
 C_ONLY = $(if $(findstring ++,$(STD)),,diffkit conformance fuzz $(PROGRAMS))
 # What needs other people's tools and libraries, and minutes: their build systems and languages (consumers), the programs in

@@ -95,6 +95,7 @@
        D                denoised estimate E[x0 | x]
        eval, call       one request to the network; plans count them in order
        branch           one of the evaluations that a guided D is made of: C with the condition, U without
+       phase            a part of the grid with a sampler, guidance or network of its own
        draw             one array of standard normals, batch * dim of them; draw 0 makes the initial
                         state, draws 1, 2, ... belong to the sampler in the order in which it asks
        gauge            the scaling in which a classical integrator sees the ODE (VE, flow, VP, native)
@@ -607,7 +608,8 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 struct dk_guidance;
 
 /* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
-   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and steps is 0. */
+   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and
+   steps is 0. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
@@ -777,6 +779,18 @@ typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i)
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
 
+/* From where on another sampler or other guidance holds, or, by dk_eval.phase, another network: two experts, a base and its
+   refiner. A step belongs to the last of the phases that have begun with it, or to none. Zero is no phase. */
+typedef struct dk_phase {
+    int step;     /* begins with step 1 .. steps - 1; 0: with each that starts below `level` */
+    double level;
+    dk_unit unit; /* of level; zero: the schedule's t */
+    /* Begins anew, as a run from there to the phase's end would, but for the numbers of draws. NULL: the sampler before goes on,
+       with all that it remembers. */
+    const dk_sampler *sampler;
+    const dk_guidance *guidance; /* its steps count over the whole grid; NULL: as before. The hook may be the config's or NULL */
+} dk_phase;
+
 /* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
 typedef struct dk_config {
     int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan. 0: a dk_table's */
@@ -796,12 +810,19 @@ typedef struct dk_config {
     dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
+    /* The score is multiplied by (h + 1)/(h/k + 1), k = 1 + score_excess, h = (score_deviation alpha/sigma)^2: data of that
+       deviation come out as if raised to the power k, of temperature 1/k; Xu et al. 2025, eq. 6. Deviation 0: by k at all
+       levels; Ning et al. 2024, epsilon scaling by 1/k. In text: score_factor, which is k. */
+    double score_excess, score_deviation;
     double clip;          /* D is clipped to [-clip, clip]; 0: it is not */
     dk_guidance guidance; /* zero: none */
     dk_grid grid;         /* zero: by sampler and family */
     dk_sampler sampler;   /* zero: adams2 */
+    const dk_phase *phases; /* phase_count of them, each beginning after those before; read while recording */
+    int phase_count;
     dk_start start;
     double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
+    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, their sum */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
        before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
@@ -846,9 +867,13 @@ typedef struct dk_eval {
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
-    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far, 0 */
+    double t_end;    /* The same where the step ends, or, with noise behind it, where that begins: the second time of flow maps. */
+    dk_level end;    /* A step to sigma = 0 has no finite lambda or c_noise */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: the first one's size is
+                        measured), 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
+    int phase;       /* of the step: 1, 2 ... of dk_config.phases; 0: before all of them */
     /* Guidance: which branch this is for, 0 with the condition, 1 without, others as in dk_guidance. With
        guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
        arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
@@ -879,8 +904,8 @@ DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
    and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with dk_state as it
    was, and all of its output is to be written again. A hook, noise source or back end that failed is asked again; until then x
-   holds what is done of the step. A run that has ended in an error (the step size became too small, the result in x is not
-   finite) says so again. */
+   holds what is done of the step. A run that has ended in an error (the step size became too small, the result is not
+   finite) says so again. Where the result is not finite x is what dk_state was before, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -893,8 +918,9 @@ DK_API void dk_end(dk_run *run);
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
-   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers outside of x and
-   memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no `get`. */
+   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers
+   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no
+   `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
@@ -999,18 +1025,18 @@ typedef struct dk_pass {
    consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
    data. */
 typedef struct dk_call {
-    dk_level level;   /* in the sampler's schedule */
-    double condition; /* what the network is told */
+    dk_level level, end;             /* in the sampler's schedule; end and condition_end: see dk_eval */
+    double condition, condition_end; /* what the network is told */
     double input_scale, d_x, d_f, clip;
     int x, input, output; /* values */
     int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
     int denoised;         /* the value D */
-    int step, stage;   /* step 0 .. steps-1; stage counts the D within it */
+    int step, stage, phase; /* step 0 .. steps-1; stage counts the D within it; phase: see dk_eval */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
     int shared;           /* 1: the input is 0 */
-    int seen, memory, guided; /* the last one before a guider: values output and those behind it, memory likewise, and G; else 0 */
+    int seen, memory, guided; /* values, where a guider follows: of dk_outputs output[0], memory[0] and G; else 0 */
     double weight[DK_BRANCHES];
 } dk_call;
 
@@ -1082,7 +1108,7 @@ DK_API void dk_plan_free(dk_plan *plan);
    NULL, DK_ERROR_MEMORY where memory does not suffice: *to is then what it was. */
 DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
-   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. */
+   (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. dk_eval.end does not count. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
 /* The plan in words: levels, calls, rows. Writes at most size bytes with the closing zero; returns the
    length that the whole text has, as snprintf does. */
@@ -1155,17 +1181,20 @@ static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
    dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. The function is called again after
-   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. */
+   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. It may call another
+   function, which finds its settings in r->sampler and goes on to step r->steps, from where both may be changed; a step that
+   was begun, and in which nothing was said, is the other's. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
+    dk_level aim;      /* dk_eval.end of evaluations: `to`, until you set it within the step */
     int steps;   /* of this call */
     int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
     struct dk_config *config; /* resolved */
-    dk_level first, last;     /* of the whole grid */
-    dk_sampler sampler;
+    dk_level first, last;     /* of the whole grid; where phases have samplers, of this call */
+    dk_sampler sampler;       /* of this phase */
     struct dkp_recording *own; /* private */
 } dk_recorder;
 
@@ -1183,7 +1212,8 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
-   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. */
+   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. A word that
+   is no field's is passed over. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
@@ -1234,7 +1264,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
    Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
    c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
    The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
-   both are there or neither. A run asks for nothing but these functions, the denoiser, hook and noise sources.
+   both are there or neither. A run asks for nothing but these functions, the denoiser, hook, guider and noise sources.
    Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device:
    the library looks at them for step-size control and saves alone. An unchecked run of a plan without norms never waits.
    Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so buffers must
@@ -1579,6 +1609,7 @@ static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
+static size_t dkp_finish(dk_run *run, const dk_pass *pass);
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
@@ -2225,7 +2256,7 @@ static double dkp_told(const dk_config *c, dk_level l) {
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
-static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_level *told) {
     dkp_model m = {1, 0, 1, dkp_told(c, *told), 0, 1};
     double sign = c->negated ? -1 : 1;
     if (c->prediction == DK_PREDICT_EDM) {
@@ -2268,6 +2299,21 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
     m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
     m.d_f *= sign, m.n_f *= sign;
+    return m;
+}
+
+/* The same of a network whose score is multiplied by r: the noise becomes r N, and D = r D + (1 - r)/alpha x, written so that
+   alpha = 0 is an ordinary value. */
+static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
+    dkp_model m = dkp_network_at(c, l, told);
+    double k = 1 + c->score_excess, share = dkp_pow(c->score_deviation, 2), all = share / k * l->alpha * l->alpha + l->sigma * l->sigma;
+    if (!(k < 1 || k > 1)) return m;
+    if (!(share > 0)) all = l->alpha * l->alpha / k, share = 1; /* infinite against sigma */
+    if (!(all > 0)) m.d_x = HUGE_VAL; /* pure noise has no such score */
+    if (!(all > 0)) return m;
+    double gain = (k - 1) / k * share * l->alpha / all, r = 1 + gain * l->alpha; /* gain is (r - 1)/alpha */
+    m.d_x = r * m.d_x - gain, m.d_f *= r;
+    m.n_x *= r, m.n_f *= r;
     return m;
 }
 
@@ -2892,9 +2938,13 @@ typedef struct dkp_recording {
     dk_layout *layout; /* while the way is recorded */
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
-    int within;             /* a step, which dkr_step has begun and not ended */
-    int offset;             /* step of the plan at which this stretch of steps begins, */
-    dk_level goal;          /* and the level where it ends */
+    int within;             /* a step, which dkr_step has begun and not ended; 2: and given to another function */
+    int before;             /* rows and calls when it began, */
+    dk_vec x;               /* and its state */
+    int offset;             /* step of the plan at which this stretch of steps begins */
+    int phase;              /* of the step, */
+    dk_guidance guidance;   /* and the config's, in whose place that of a phase may be */
+    int sampled;            /* steps that churn is spread over */
     dk_vec noise;           /* that an evaluation at sigma = 0 found in x */
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
@@ -3221,6 +3271,9 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 /* Level i of the stretch of steps that is being recorded. */
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
+/* Where the stretch ends. */
+static dk_level dkp_goal(const dk_recorder *r) { return dkp_level(r, r->steps); }
+
 /* What every draw of the sampler is multiplied by. */
 static double dkp_s_noise(const dk_recorder *r) { return 1 + r->sampler.noise_excess; }
 
@@ -3248,7 +3301,7 @@ static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
-    double here = dk_noise_level(r->from), gamma = s->churn / r->config->steps, most = dkp_sqrt(2.0) - 1;
+    double here = dk_noise_level(r->from), gamma = s->churn / r->own->sampled, most = dkp_sqrt(2.0) - 1;
     const double *range = s->churn_range;
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
@@ -3279,16 +3332,53 @@ static void dkp_end_step(dk_recorder *r) {
     r->step++, own->within = 0;
 }
 
+/* The noise level below which a phase begins. */
+static double dkp_phase_level(const dk_config *c, const dk_phase *p) {
+    return dk_noise_level(dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level));
+}
+
+/* The phase that step i of the plan is in: 1, 2 ..., 0 before all of them. */
+static int dkp_phase_of(const dk_recorder *r, int i) {
+    const dk_config *c = r->config;
+    int k = c->phase_count;
+    for (; k > 0; k--) {
+        const dk_phase *p = &c->phases[k - 1];
+        if (p->step ? i >= p->step : dk_noise_level(dkp_plan_level(r, i)) < dkp_phase_level(c, p)) break;
+    }
+    return k;
+}
+
+/* The one whose sampler step i is made by; 0: the config's. */
+static int dkp_sampler_phase(const dk_recorder *r, int i) {
+    int k = dkp_phase_of(r, i);
+    while (k > 0 && !r->config->phases[k - 1].sampler) k--;
+    return k;
+}
+
+/* What step i has of its phase: its number and, in the config, its guidance. */
+static void dkp_enter_phase(dk_recorder *r, int i) {
+    int k = r->own->phase = dkp_phase_of(r, i);
+    while (k > 0 && !r->config->phases[k - 1].guidance) k--;
+    if (r->config->phase_count) r->config->guidance = k ? *r->config->phases[k - 1].guidance : r->own->guidance;
+}
+
 DK_API int dkr_step(dk_recorder *r) {
     dkp_recording *own = r->own;
+    int said = own->plan->rows + own->plan->calls;
+    if (own->within == 1 && said == own->before && r->x.at == own->x.at && r->x.count == own->x.count && r->x.of == own->x.of) {
+        own->within = 2; /* by a function that calls this one */
+        return r->status == DK_OK;
+    }
     if (own->within) dkp_end_step(r);
     if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = r->to;
-    r->to = dkp_level(r, r->step + 1);
-    own->within = 1, own->stage = 0, own->drawn = -1;
+    r->to = r->aim = dkp_level(r, r->step + 1);
+    own->stage = 0, own->drawn = -1;
+    dkp_enter_phase(r, own->offset + r->step);
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
+    own->within = 1, own->before = own->plan->rows + own->plan->calls, own->x = r->x;
     return 1;
 }
 
@@ -3308,27 +3398,38 @@ static void dkp_go_back(dk_recorder *r, int i) {
     r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
 }
 
+static void dkp_default_sampler(dk_sampler *s);
+static void dkp_record_from_data(dk_recorder *r);
+static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
+
+/* The sampler of step i. */
+static void dkp_take_sampler(dk_recorder *r, int i) {
+    int k = dkp_sampler_phase(r, i);
+    r->sampler = k ? *r->config->phases[k - 1].sampler : r->config->sampler;
+    dkp_default_sampler(&r->sampler);
+    if (!r->falling && r->sampler.churn > 0) dkr_refuse(r, "sampler.churn", r->sampler.churn, "0 on a rising grid");
+}
+
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
     r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
     r->steps = end - first, r->step = -1;
-    r->own->goal = dkp_level(r, r->steps), r->from = r->to = dkp_level(r, 0);
+    r->from = r->to = dkp_level(r, 0), r->own->sampled = r->config->steps;
+    for (int k = 0; k < r->config->phase_count; k++)
+        if (r->config->phases[k].sampler) r->first = r->from, r->last = dkp_goal(r), r->own->sampled = r->steps;
     record(r);
     if (r->step < 0) dkr_refuse(r, "steps of sampler.record", 0, "at least 1: a loop over dkr_step");
     r->steps = end - first;
     while (r->status == DK_OK && r->step < r->steps) dkr_step(r); /* a recording function may stop early */
 }
 
-static void dkp_record_from_data(dk_recorder *r);
-static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
-
 static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     dkp_recording *own = r->own;
     memset(own, 0, offsetof(dkp_recording, said));
     r->own = own;
-    r->sampler = c->sampler, r->config = c, r->step = -1, r->own->lambda = -HUGE_VAL;
+    r->sampler = c->sampler, r->config = c, r->step = -1, own->guidance = c->guidance, own->lambda = -HUGE_VAL;
     dk_layout g = dkp_layout_of(c);
-    r->first = r->from = r->to = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
+    r->first = r->from = r->to = r->aim = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
     r->falling = !(dk_noise_level(r->last) > dk_noise_level(r->first));
 }
 
@@ -3360,6 +3461,7 @@ static void dkp_record_start(dk_recorder *r) {
     dk_vec z = (starts || fixed) && r->from.sigma > 0 ? dkp_draw(r, 0, r->from, r->from) : dkr_zero;
     if (fixed) r->own->fixed = z;
     if (!starts) return;
+    z = dkr_scale(1 + c->start_excess, z);
     r->x = c->start == DK_START_DATA ? dkr_mix(r->from.alpha, r->x, r->from.sigma, z)
                                      : dkr_scale(dkp_or(c->start_scale, r->from.sigma), z);
     r->x = dkp_keep_as(r, r->x, 'x', 0);
@@ -3370,13 +3472,14 @@ static void dkp_record_steps(dk_recorder *r) {
     int steps = r->own->plan->steps;
     for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
         dk_level level = dkp_plan_level(r, i);
-        int from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
+        dkp_take_sampler(r, i);
+        int phase = dkp_sampler_phase(r, i), from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
         end = i + 1;
         if (dkp_goes_back(r, i)) {
             dkp_go_back(r, i);
             continue;
         }
-        while (end < steps && !from_data && !dkp_goes_back(r, end)) end++;
+        while (end < steps && !from_data && !dkp_goes_back(r, end) && dkp_sampler_phase(r, end) == phase) end++;
         dkp_record_stretch(r, i, end, from_data ? dkp_record_from_data : r->sampler.record);
     }
 }
@@ -3393,8 +3496,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
     r->from = r->to = dkp_level(r, 0);
-    if (!r->falling && c->sampler.churn > 0)
-        dkr_refuse(r, "sampler.churn", c->sampler.churn, "0 on a rising grid");
+    dkp_take_sampler(r, 0);
     dkp_give_values(r);
     dkp_record_start(r);
     if (pace && dkp_travels(c))
@@ -3409,7 +3511,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
-    r->own->layout = NULL;
+    r->own->layout = NULL, c->guidance = r->own->guidance;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -3476,14 +3578,14 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     dkp_split split = {*to, 0};
     if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
-    double ratio = dk_noise_level(*to) / dk_noise_level(*from), sigma = to->sigma;
-    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
-    double here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
+    double sigma = to->sigma, here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
     if (eta <= 0 || sigma <= 0 || here < least || (most > 0 && here > most)) return split;
     if (!r->falling) {
         dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
     }
+    double ratio = here / dk_noise_level(*from);
+    if (in_flow) ratio = sigma / dkp_gauge_alpha(r, to) * (dkp_gauge_alpha(r, from) / from->sigma);
     if (law == DK_LAW_SDE) {
         split.down.sigma = sigma * dkp_pow(ratio, eta);
     } else if (law == DK_LAW_FLOW) { /* SD3's and ComfyUI's rectified-flow ancestral step */
@@ -3558,6 +3660,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
+        if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
@@ -3683,7 +3786,7 @@ static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r-
    left before sigma = 0. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
-    int to_zero = r->own->goal.sigma <= 0;
+    int to_zero = dkp_goal(r).sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
     if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
     if (r->sampler.lower_order_final && left < wanted) wanted = left > 1 ? left : 1;
@@ -3731,7 +3834,7 @@ static dk_level dkp_level_in_gauge(const dk_recorder *r, double u) {
 
 /* A share of the way through the step in t. */
 static dk_level dkp_level_in_time(const dk_recorder *r, double share) {
-    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->to.t - r->from.t));
+    return dkp_at_t(&r->config->schedule, r->from.t + share * (r->aim.t - r->from.t));
 }
 
 /* Whether a step in the gauge is of finite length; one that is not is refused. */
@@ -3817,6 +3920,17 @@ static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
 static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
     return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
 }
+
+/* The same down to where noise begins, a level of the schedule, and noise back up. */
+static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau) {
+    dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+    if (r->sampler.law == DK_LAW_SDE_NOISE) dkr_refuse(r, "sampler.law", r->sampler.law, "another than sde_noise for this method");
+    if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
+    dkp_runge_kutta_to(r, tableau, split.up > 0 ? r->aim : r->to, dkr_zero);
+    if (split.up > 0) r->x = dkp_add_noise(r, dkr_scale(split.down.alpha / r->aim.alpha, r->x), split.up);
+}
+
+#define DKP_READS_RUNGE_KUTTA "gauge plain_last euler_to_data law eta noise_min noise_max"
 
 /* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
    corrector repeats. */
@@ -4045,9 +4159,11 @@ static void dkp_record_er_sde(dk_recorder *r) {
 static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     dkp_read_tableau(r, &tableau);
-    dkr_reads(r, r->status == DK_OK && tableau.embedded ? "tableau gauge plain_last euler_to_data order"
-                                                        : "tableau gauge plain_last euler_to_data");
-    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
+    /* of a controlled step the last slope is the next one's first, without noise between them */
+    dkr_reads(r, r->own->pace                                ? "tableau gauge plain_last euler_to_data order"
+                 : r->status == DK_OK && tableau.embedded ? "tableau order " DKP_READS_RUNGE_KUTTA
+                                                             : "tableau " DKP_READS_RUNGE_KUTTA);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
 }
 
 /* Whether the sampler itself makes the step from clean data. */
@@ -4061,9 +4177,9 @@ static int dkp_leaves_data(const dk_recorder *r, const dk_level *from) {
 static void dkp_record_edm(dk_recorder *r) {
     double at = r->sampler.alpha[0];
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
-    dkr_reads(r, "alpha gauge plain_last euler_to_data");
+    dkr_reads(r, "alpha " DKP_READS_RUNGE_KUTTA);
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
-    while (dkr_step(r)) dkp_runge_kutta_step(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
@@ -4572,6 +4688,7 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
     DKP_ROW("ddim", dkp_record_ddim, "", 1, 1, 1, "Song et al. 2020"),
+    DKP_ROW("flow_map", dkp_record_ddim, "law=sde", 1, 1, 1, "Boffi et al. 2024; Geng et al. 2025, MeanFlow; exact where the network is told t_end, too"),
     DKP_ROW("euler_ancestral", dkp_record_ddim, "eta=1", 1, 1, 1, "k-diffusion's euler_ancestral"),
     DKP_ROW("ddpm", dkp_record_ddim, "eta=1", 1, 1, 1, "Ho et al. 2020, variance beta~"),
     DKP_ROW("ddpm_large", dkp_record_ddim, "law=ddpm_large eta=1", 1, 1, 1, "Ho et al. 2020, variance beta"),
@@ -4608,6 +4725,7 @@ static const dk_sampler_info dkp_samplers[] = {
 /* clang-format on */
 #undef DKP_DORMAND_PRINCE
 #undef DKP_WARM
+#undef DKP_READS_RUNGE_KUTTA
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -4730,10 +4848,11 @@ enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
 static const dkp_plan_field dkp_plan_fields[] = {
     DKP_R(level, t), DKP_R(level, alpha), DKP_R(level, sigma), DKP_I(call, x), DKP_I(call, input),
     DKP_I(call, output), DKP_I(call, uncond_output), DKP_I(call, denoised), DKP_I(call, branch),
-    DKP_I(call, branches), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
+    DKP_I(call, branches), DKP_I(call, phase), DKP_R(call, condition), DKP_R(call, input_scale), DKP_R(call, d_x),
     DKP_R(call, d_f), DKP_R(call, clip), DKP_R(call, weight[0]), DKP_R(call, weight[1]),
     DKP_R(call, weight[2]), DKP_R(call, weight[3]), DKP_R(call, weight[4]), DKP_R(call, weight[5]),
-    DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided), DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
+    DKP_I(call, seen), DKP_I(call, memory), DKP_I(call, guided),
+    DKP_I(term, value), DKP_S(term, scalar), DKP_S(term, power), DKP_R(term, c),
     DKP_I(row, dst), DKP_I(row, count), DKP_I(row, draw), DKP_I(row, mask), DKP_R(row, clip),
     DKP_I(pass, first), DKP_I(pass, boundary), DKP_I(norm, kind), DKP_I(norm, a), DKP_I(norm, b),
     DKP_I(norm, p), DKP_I(norm, q), DKP_R(norm, atol), DKP_R(norm, rtol), DKP_R(norm, limit),
@@ -5254,6 +5373,9 @@ static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
     dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
+    if (c->phase) dkp_say(t, ", phase %d", c->phase);
+    double goes_to = p->level[c->step + 1].t;
+    if (c->end.t < goes_to || c->end.t > goes_to) dkp_say(t, ", to t %g", c->end.t);
     dkp_put(t, "\n");
 }
 
@@ -5651,10 +5773,10 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_call *call = &p->call[index];
     e->input = e->output = e->uncond_output = NULL;
     e->input_half = e->output_half = e->uncond_output_half = NULL;
-    e->t = call->condition, e->level = call->level;
+    e->t = call->condition, e->level = call->level, e->t_end = call->condition_end, e->end = call->end;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
-    e->stage = call->stage, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
+    e->stage = call->stage, e->phase = call->phase, e->branch = call->branch, e->branches = call->branches, e->shared = call->shared;
     e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
@@ -5684,14 +5806,30 @@ static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
 
 DKP_SMALL
 
-/* An overflow of the last step, e.g.: evaluations have found every other. */
-static dk_status dkp_check_result(dk_run *run) {
-    size_t bad;
-    if (run->config.unchecked) return DK_OK;
-    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
+/* An overflow of the last step, e.g.: evaluations have found every other. x is then the state of the last evaluation. */
+static dk_status dkp_end_unless_good(dk_run *run, size_t bad) {
+    const dk_plan *p = dkp_plan_of(run);
     if (dkp_fail_at(run, bad, "the result is NaN or infinite after the last evaluation,") == DK_OK) return DK_OK;
+    int slot = p->calls && !run->config.backend ? p->value[p->call[p->calls - 1].x].slot : 0;
+    if (slot > 0) memcpy(run->x, dkp_buffer(run, slot), run->size * sizeof *run->x);
     dkp_end_in(run);
     return run->status;
+}
+
+/* Whether a pass is the last one, and writes over what it begins with: on this machine it is then tried first. */
+static int dkp_is_tried(const dk_run *run, const dk_pass *pass) {
+    const dkp_pace *p = &run->own.pace;
+    return pass->boundary == DK_BOUNDARY_END && !pass->repeats && !run->config.backend && !run->config.unchecked &&
+           (!run->own.controller || (p->phase == DKP_PLAIN && p->place + 1 == run->config.steps));
+}
+
+/* The result of what was not tried. */
+static dk_status dkp_check_result(dk_run *run) {
+    const dk_plan *p = dkp_plan_of(run);
+    size_t bad;
+    if (run->config.unchecked || dkp_is_tried(run, &p->pass[p->passes - 1])) return DK_OK;
+    if (dkp_ask_for_bad(run, -1, &bad, "the back end failed to check the result") != DK_OK) return run->status;
+    return dkp_end_unless_good(run, bad);
 }
 
 /* A whole draw. A generator's place is a memory of where it stands: what it gives depends on the address alone. */
@@ -5758,12 +5896,14 @@ static dk_status dkp_call_user(dk_run *run, const dk_pass *pass) {
     dk_real *made = run->config.backend ? NULL : dkp_buffer(run, slot);
     dk_eval e;
     dkp_describe(run, &e);
+    if (!hook && made && !run->config.unchecked) memset(made, 0xFF, run->size * sizeof *made); /* NaN */
     e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* what is made has the branches behind it */
     if (hook ? g->hook(g->hook_user, &e, made, slot) : dkp_call_guider(run, pass, &e, made, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK,
                             hook ? "guidance.hook returned nonzero" : "guidance.guider returned nonzero");
     size_t bad = made && !run->config.unchecked ? dkp_find_in(run, made, DK_NUMBER_REAL) : run->size;
-    return dkp_fail_at(run, bad, hook ? "guidance.hook has made D NaN or infinite" : "guidance.guider has made G NaN or infinite");
+    return dkp_fail_at(run, bad, hook ? "guidance.hook has made D NaN or infinite"
+                                      : "guidance.guider has left G NaN, infinite or not filled");
 }
 
 /* The norm, hook or guider that ended the pass before this one. */
@@ -5834,7 +5974,8 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
-            int answer = backend->rows(backend->user, run, pass);
+            int tried = dkp_is_tried(run, pass), answer = tried ? 0 : backend->rows(backend->user, run, pass);
+            if (tried && dkp_end_unless_good(run, dkp_finish(run, pass)) != DK_OK) return 0;
             if (answer) {
                 if (own->looking) dkp_take_back(run);
                 else dkp_fail_backend(run, answer, "the back end failed to run a pass");
@@ -6989,7 +7130,7 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
 }
 
 /* Whether the scale is a list. */
-static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || dkp_set(g->ramps->from); }
+static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || !(g->ramps->from >= 0 && g->ramps->from <= 0); }
 
 /* How many steps the list is for, of so many that are run, and the scale of one of them. */
 static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale) {
@@ -7016,8 +7157,6 @@ enum {
     DKP_IF_CONTROL,
     DKP_IF_ZERO_STAR,
     DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_GUIDER,
-    DKP_IF_RAMPS,
     DKP_IF_QUANTILE,
     DKP_IF_GENERATOR, /* another program's */
     DKP_IF_GPU
@@ -7026,7 +7165,8 @@ enum {
 /* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
    may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
    by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
-   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether a function is there. Texts are what messages say and
+   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether there is
+   a function. Texts are what messages say and
    what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
@@ -7097,12 +7237,16 @@ enum {
     X('r', "clip", clip, 0, ">= 0") \
     X('c', "start", start, 0, "noise|state|data") \
     X('r', "start_scale", start_scale, 0, "> 0 (0: the first level's sigma)") \
+    X('r', "start_excess", start_excess, 0, "-1 .. 1e30") \
+    X('1', "temperature", start_excess, 0, "0 .. 1e30") \
+    X('r', "score_excess", score_excess, 0, "> -1 and <= 1e6") \
+    X('1', "score_factor", score_excess, 0, "> 0 and <= 1e6") \
+    X('r', "score_deviation", score_deviation, 0, "0 .. 1e6; needs score_excess") \
     X('c', "blend", blend, 0, "state|fixed|denoised|both")
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
     X('r', "guidance.scale", guidance.scale, 0, "finite") \
-    X('r', "guidance.scale", guidance.scale, DKP_IF(RAMPS), "0 with guidance.schedule (none: no list)") \
-    X('s', "guidance.schedule", guidance.ramps, 0, "none, or at most 6 scales as 7x45+3x3 or 1to7, for all steps") \
+    X('s', "guidance.schedule", guidance.ramps, 0, "none, or at most 6 scales for all steps: 7x45+3x3, 1to7") \
     X('r', "guidance.scale2", guidance.scale2, 0, "finite; needs scale") \
     X('r', "guidance.scale2", guidance.scale2, DKP_IF(PARTS), "0 with zero_star or projected") \
     X('r', "guidance.away2", guidance.away[0], 0, "finite; needs scale") \
@@ -7110,6 +7254,7 @@ enum {
     X('r', "guidance.away4", guidance.away[2], 0, "finite; needs scale") \
     X('r', "guidance.away5", guidance.away[3], 0, "finite; needs scale") \
     X('f', "guidance.guider", guidance.guider, 0, "a function; needs scale") \
+    X('f', "guidance.guider", guidance.guider, DKP_IF(PARTS), "0 with zero_star or projected") \
     X('i', "guidance.branches", guidance.branches, 0, "2 .. 6 (0: 2); needs guider") \
     X('i', "guidance.memory", guidance.memory, 0, "0 .. 6; needs guider") \
     X('R', "guidance.noise_min", guidance.noise_min, 0, ">= 0") \
@@ -7119,11 +7264,9 @@ enum {
     X('r', "guidance.stop", guidance.stop, 0, ">= start (0: 1)") \
     X('r', "guidance.rescale", guidance.rescale, 0, "0 .. 1; needs scale") \
     X('i', "guidance.zero_star", guidance.zero_star, 0, "0 or 1; needs scale") \
-    X('i', "guidance.zero_star", guidance.zero_star, DKP_IF(GUIDER), "0 with guider") \
     X('i', "guidance.zero_init", guidance.zero_init, 0, ">= 0 and < steps") \
     X('i', "guidance.projected", guidance.projected, 0, "0, 1 or 2; needs scale") \
     X('i', "guidance.projected", guidance.projected, DKP_IF(ZERO_STAR), "0 with zero_star") \
-    X('i', "guidance.projected", guidance.projected, DKP_IF(GUIDER), "0 with guider") \
     X('r', "guidance.parallel", guidance.parallel, 0, "finite; needs projected") \
     X('r', "guidance.momentum", guidance.momentum, 0, "finite; needs projected") \
     X('R', "guidance.limit", guidance.limit, 0, ">= 0 (0: no limit); needs projected") \
@@ -7342,8 +7485,6 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_CONTROL, dkp_controlled(c)},
         {DKP_IF_ZERO_STAR, c->guidance.zero_star},
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
-        {DKP_IF_GUIDER, c->guidance.guider != NULL},
-        {DKP_IF_RAMPS, dkp_ramps(&c->guidance)},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
         {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
 #ifndef DK_NO_PEERS
@@ -7815,27 +7956,64 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
 
-static dk_status dkp_check_guidance(const dk_config *c, char *message) {
+/* The config's, or in its place a phase's or what a schedule has made of it. */
+static dk_status dkp_check_guidance(const dk_config *c, const dk_guidance *own, char *message) {
     const dk_guidance *g = &c->guidance;
+    if ((g->hook && (g->hook != own->hook || g->hook_user != own->hook_user)) ||
+        (g->guider && (g->guider != own->guider || g->guider_user != own->guider_user || g->memory != own->memory)))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "guidance.hook and guider: a schedule or a phase must leave them, their users and memory, or make the "
+                             "function NULL: the run calls the config's");
     if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0 || dkp_ramps(g)))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of scales must be 0 "
+                             "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of "
+                             "scales must be 0 "
                              "with step-size control (sampler.rtol, atol)");
     return DK_OK;
 }
 
 static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message) {
-    double scale;
-    int good = !g->schedule;
-    for (int k = 0; k < DK_RAMPS; k++)
-        good &= g->ramps[k].steps >= 0 && g->ramps[k].steps <= 1000000 && dkp_finite(g->ramps[k].from) && dkp_finite(g->ramps[k].to);
-    int listed = good ? dkp_scale_at(g, 0, steps, &scale) : -1;
-    return listed == steps ? DK_OK
-           : good          ? dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run")
-                           : dkp_fail_text(message, DK_ERROR_CONFIG,
-                                           "guidance.ramps: must be finite scales in 0 .. 1000000 steps, without a function schedule");
+    double scale, sum = 0;
+    if (!dkp_ramps(g)) return DK_OK;
+    if (dkp_set(g->scale) || g->schedule)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must be none with guidance.scale or a function");
+    for (const dk_ramp *r = g->ramps; r < g->ramps + DK_RAMPS; r++)
+        sum += r->steps < 0 || r->steps > 1000000 ? HUGE_VAL : r->from - r->to + fabs(r->from);
+    int listed = dkp_finite(sum) ? dkp_scale_at(g, 0, steps, &scale) : -1;
+    if (listed == steps) return DK_OK;
+    return dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run, of finite scales");
+}
+
+/* What phases have is checked in the place of the config's own. */
+static dk_status dkp_check_phases(dk_config *c, char *message) {
+    const dk_sampler sampler = c->sampler;
+    const dk_guidance guidance = c->guidance;
+    dk_status status = DK_OK;
+    if (!c->phases != !c->phase_count) return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
+    for (int k = 0; k < c->phase_count && status == DK_OK; k++) {
+        const dk_phase *p = &c->phases[k];
+        int by_level = p->step == 0;
+        if (p->sampler) c->sampler = *p->sampler, dkp_default_sampler(&c->sampler);
+        if (p->guidance) c->guidance = *p->guidance;
+        if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
+        else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
+        else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
+        else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
+            status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
+        else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
+        else if (dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
+        else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
+            status = dkp_check_guidance(c, &guidance, message);
+        if (status == DK_OK && dkp_ramps(&c->guidance)) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
+        if (status == DK_OK) continue;
+        char what[DK_MESSAGE_SIZE];
+        memcpy(what, message, sizeof what);
+        dkp_fail_saying(message, status, "phases[%d], %s", k, what);
+    }
+    c->sampler = sampler, c->guidance = guidance;
+    return status;
 }
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
@@ -7859,7 +8037,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
-        dkp_check_guidance(c, message) != DK_OK)
+        dkp_check_guidance(c, &c->guidance, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!c->mask != !c->known)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "mask and known: must be given both, or neither");
@@ -7881,13 +8059,14 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
         {!(clean < noisy), "grid.sigma_min", g->sigma_min, "below the range's other end"},
         {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
          g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
+        {c->start == DK_START_STATE && dkp_set(c->start_excess), "start_excess", c->start_excess, "0 with start = state"},
     };
     if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
-        dkp_resolve_travel(c, message) != DK_OK)
+        dkp_resolve_travel(c, message) != DK_OK || dkp_check_phases(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
-    if (dkp_ramps(&c->guidance) && dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
     double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
     if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
@@ -8174,14 +8353,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
     if (g->schedule) {
         dk_guidance given = *g;
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
-        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, r->config->message);
-        const dk_guidance *set = &r->config->guidance;
-        if (r->status == DK_OK && ((set->hook && (set->hook != given.hook || set->hook_user != given.hook_user)) ||
-                                   (set->guider && (set->guider != given.guider || set->guider_user != given.guider_user ||
-                                                    set->memory != given.memory))))
-            r->status = dkp_fail_text(r->config->message, DK_ERROR_CONFIG,
-                                      "guidance.schedule: must leave hook and guider, their users and memory, or make the "
-                                      "function NULL: the run calls the config's");
+        if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, &r->own->guidance, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
     }
     int steady = !g->schedule || !sizing, given = g->branches ? g->branches : 2;
@@ -8329,8 +8501,9 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
         dkp_refuse_at(r, "condition: the number told to the network is not finite", told);
     if (!dkp_finite(m.input_scale) || !dkp_finite(m.d_x) || !dkp_finite(m.d_f))
         dkp_refuse_at(r,
-                      "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or "
-                      "start at a lower level)",
+                      r->config->score_deviation > 0 || !dkp_set(r->config->score_excess)
+                          ? "prediction: eps and score cannot give x0 where alpha = 0 (use x0, v or velocity, or start at a lower level)"
+                          : "score_deviation: must be > 0 where alpha = 0 (or start at a lower level)",
                       level);
     int estimate = r->own->estimates++;
     memset(v, 0, sizeof *v);
@@ -8338,10 +8511,11 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     dk_vec kept = dkp_keep_as(r, x, 'y', estimate);
     v->x = dkp_blend_seen(r, kept, level);
     v->call.shared = !x.of && v->x.at == kept.at;
-    v->call.level = *level, v->call.condition = m.condition, v->call.input_scale = m.input_scale;
+    v->call.level = *level, v->call.condition = m.condition, v->call.end = r->aim, v->call.condition_end = dkp_told(r->config, r->aim);
+    v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
     v->call.x = (int)v->x.at, v->call.uncond_output = -1;
-    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.estimate = estimate;
+    v->call.step = r->own->offset + r->step, v->call.stage = r->own->stage++, v->call.phase = r->own->phase, v->call.estimate = estimate;
 }
 
 /* What guidance takes the outputs as where their size counts, or where they are zero. */
@@ -8376,7 +8550,8 @@ static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncon
         return;
     }
     dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGHIJK" : "D", v->F);
-    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule || dkp_ramps(&c->guidance)) return;
+    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
+    if (dkp_ramps(&c->guidance)) return;
     /* the network gives both outputs at once */
     char letter = v->raw ? 'G' : 'U';
     v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
@@ -8394,7 +8569,8 @@ static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
     for (int k = 0; k < DK_BRANCHES && dkp_guided_by_norms(&h->g); k++) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
-        if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number)) P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
+        if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number))
+            P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
     }
     return dkp_guide(r, &h->g, h->weight, P);
 }
@@ -8800,6 +8976,8 @@ enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
     DKP_DRAWS = 4,       /* draws among them */
+    DKP_TRIALS = 4,      /* buffers that the last pass may write and be tried, */
+    DKP_TRIAL = 128,     /* on so many elements at a time */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
     DKP_FAR = 1 << 22,   /* longer vectors come from memory, not from a cache */
     DKP_SUMS = 64,       /* parts of a sample that a norm is summed up from, */
@@ -9159,9 +9337,32 @@ typedef struct dkp_window {
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
+    dk_real *trial;      /* short tiles that are written instead of buffers; NULL: buffers are */
+    char *tried[DKP_TRIALS]; /* the buffers */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
+
+/* Which short tile is written instead of a buffer; -1: none yet. */
+static int dkp_trial_of(const dkp_window *w, const char *buffer) {
+    int k = 0;
+    while (k < DKP_TRIALS && w->tried[k] != buffer) k++;
+    return k < DKP_TRIALS ? k : -1;
+}
+
+/* From the operation on that writes a buffer, the buffer is a short tile. */
+static void dkp_redirect(dkp_window *w) {
+    for (dkp_op *op = w->op; w->trial && op < w->op + w->ops; op++) {
+        for (int m = 0; m < op->terms; m++) {
+            int k = dkp_trial_of(w, op->v[m]);
+            if (k >= 0) op->v[m] = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << m);
+        }
+        if (!(op->moves >> DKP_TERMS)) continue;
+        int k = dkp_trial_of(w, op->y);
+        if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
+        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS);
+    }
+}
 
 static void dkp_run_window(dkp_window *w) {
     size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
@@ -9183,6 +9384,7 @@ static void dkp_look_ahead(dkp_window *w) {
 
 /* Makes room for more operations. */
 static void dkp_flush(dkp_window *w) {
+    dkp_redirect(w);
     dkp_run_window(w);
     w->ops = w->draws = 0, w->many = 1;
 }
@@ -9332,28 +9534,31 @@ static size_t dkp_share_search(dkp_work *w) {
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
 /* With the local tiles of a part. */
-static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part) {
+static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part, dk_real *trial) {
     const dk_plan *plan = dkp_plan_of(run);
     size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
     w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
     w->wide = w->tiles + locals * DKP_TILE;
     w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
     w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
+    w->trial = trial;
 }
 
-static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+/* The first element that is NaN or infinite, of outputs that are looked at, or of what x would be after a trial; the size if
+   there is none. */
+static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t end, dk_real *trial) {
     const dk_run *run = work->run;
     const dk_plan *plan = dkp_plan_of(run);
     const dk_pass *pass = work->pass;
     size_t to = end * DKP_TILE < run->size ? end * DKP_TILE : run->size;
     int by_sample = dkp_by_sample(plan, pass);
     int fetch = run->size >= (by_sample ? DKP_ALONE : DKP_FAR); /* memory can work while noise is made */
-    size_t tile = fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
+    size_t tile = trial ? DKP_TRIAL : fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_outputs(dkp_open_call(run), outputs) : 0;
     dkp_window w;
-    dkp_open_window(&w, run, (size_t)part);
+    dkp_open_window(&w, run, (size_t)part, trial);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
         size_t rest = by_sample && span - from < to - at ? span - from : to - at;
@@ -9363,19 +9568,34 @@ static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t e
         if (rest < w.n) w.n = rest;
         for (int k = 0; k < looking; k++) {
             size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
-            run->own.sums[part] = (double)bad;
-            if (bad < at + w.n) return;
+            if (bad < at + w.n) return bad;
         }
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
-        if (resolve) w.ops = w.noises = w.draws = 0;
+        if (resolve) w.ops = w.noises = w.draws = 0, memset(w.tried, 0, sizeof w.tried);
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
+        if (resolve) dkp_redirect(&w);
         dkp_run_window(&w);
+        if (!trial) continue;
+        int of_x = dkp_trial_of(&w, (const char *)run->x);
+        size_t bad = 0;
+        dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
+        if (bad < w.n) return at + bad;
     }
-    if (looking) run->own.sums[part] = (double)run->size;
+    return run->size;
+}
+
+static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
+    size_t bad = dkp_run_units(work, part, first, end, NULL);
+    if (work->run->own.looking) work->run->own.sums[part] = (double)bad;
+}
+
+DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first, size_t end) {
+    dk_real trial[DKP_TRIALS * DKP_TRIAL];
+    work->run->own.sums[part] = (double)dkp_run_units(work, part, first, end, trial);
 }
 
 /* All of a short vector is one window. Its rows run as they are looked up. */
@@ -9388,7 +9608,7 @@ static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
         if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
-            if (!w.run) dkp_open_window(&w, run, 0), w.n = w.ahead.element = w.ahead.end = run->size;
+            if (!w.run) dkp_open_window(&w, run, 0, NULL), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
@@ -9447,6 +9667,7 @@ static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b
         size *= norm->rtol;
         if (norm->kind == DK_NORM_ERROR_SUM) size += norm->atol;
         else if (size < norm->atol) size = norm->atol;
+        if (!dkp_finite(size) || !dkp_finite(difference)) return HUGE_VAL; /* no such state is good */
         if (difference < 0 || difference > 0) sum += difference / size * (difference / size);
     }
     return sum;
@@ -9584,6 +9805,32 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
     }
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, number, {vector}};
     return dkp_share_search(&work);
+}
+
+/* Buffers that a pass writes, at most. */
+static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
+    int n = 0;
+    for (int k = pass->first; k < pass->first + pass->count; k++) n += p->value[p->row[k].dst].kind != DK_VALUE_LOCAL;
+    return n;
+}
+
+/* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
+   more buffers than a trial has tiles, as a sampler of one's own may, is not tried. */
+DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
+    dk_real before[DKP_TRIALS * DKP_TRIAL];
+    int writes = dkp_writes(dkp_plan_of(run), pass), few = run->size <= (size_t)DKP_COUNT(before);
+    if (!few && writes > 0 && writes < DKP_TRIALS) {
+        dkp_work work = {run, dkp_try_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
+        size_t bad = dkp_share_search(&work);
+        if (bad == run->size) dkp_rows(NULL, run, pass);
+        return bad;
+    }
+    size_t n = few ? run->size : 0;
+    DKP_FOR_EACH(n, before, run->x[i]);
+    dkp_rows(NULL, run, pass);
+    size_t bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
+    if (bad < run->size) DKP_FOR_EACH(n, run->x, before[i]);
+    return bad;
 }
 
 static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, NULL, NULL, NULL, NULL, NULL};
@@ -10262,7 +10509,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
     dkr_reads(r, "gauge");
-    dk_level top = r->falling ? r->from : r->own->goal;
+    dk_level top = r->falling ? r->from : dkp_goal(r);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
@@ -10308,7 +10555,7 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
     dkr_reads(r, DKP_READS_SINGLESTEP "noise_prediction above_last evals");
     int order = dkp_singlestep_order(r), most = order - 1;
     while (dkr_step(r)) {
-        int zero = r->own->goal.sigma <= 0,
+        int zero = dkp_goal(r).sigma <= 0,
             steps = r->steps - zero; /* that step takes one anyway */
         int missing = r->sampler.quirk > 0 ? order * steps + zero - (int)r->sampler.quirk : 0;
         missing -= (steps - 1 - r->step) * most; /* what later steps save */
@@ -12694,8 +12941,15 @@ static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
         if (!dkp_digits(r)) return dkp_bad_json(r, "digits are expected");
     }
     size_t n = (size_t)(r->at - first);
-    if (n >= DKP_TOKEN) return dkp_bad_json(r, "the number has too many digits");
-    memcpy(out, first, n), out[n] = 0;
+    if (n < DKP_TOKEN) {
+        memcpy(out, first, n), out[n] = 0;
+        return 1;
+    }
+    if (r->at == r->end) return dkp_bad_json(r, ""); /* what is behind it ends it */
+    dkp_text t = {out, DKP_TOKEN, 0};
+    double v;
+    if (!dkp_read_real(&first, &v)) return dkp_bad_json(r, "the number is too large");
+    dkp_put_exact(&t, v);
     return 1;
 }
 

@@ -1,6 +1,6 @@
 /* choosing.c: the measurements of docs/choosing.md.
 
-       make choosing
+       make choosing      or: build/bench_choosing distilled, for distilled networks alone
 
    Data are a mixture of ten Gaussians in 64 dimensions, whose variances fall from the first element on as those of pictures
    fall with frequency. A network would have to learn a formula, so its mistakes and a sampler's are told apart. Errors are
@@ -203,6 +203,7 @@ static void rows(const char *title, const char *family, dk_prediction predicts, 
 
 static void accuracy(void) {
     static const char *const flow[] = {"sampler=adams2 grid=power",
+                                       "sampler=adams2 plain_last=0.5 grid=power",
                                        "sampler=adams3 grid=power",
                                        "sampler=euler grid=uniform",
                                        "sampler=euler grid=uniform schedule.shift=3",
@@ -214,6 +215,7 @@ static void accuracy(void) {
                                        "sampler=unipc lower_order_final=1 grid=uniform",
                                        NULL};
     static const char *const vp[] = {"sampler=adams2 grid=power",
+                                     "sampler=adams2 plain_last=0.5 grid=power",
                                      "sampler=adams3 grid=power",
                                      "sampler=ddim grid=leading",
                                      "sampler=ddim grid=trailing",
@@ -229,6 +231,7 @@ static void accuracy(void) {
                                      "sampler=deis grid=karras",
                                      NULL};
     static const char *const edm[] = {"sampler=adams2 grid=power",
+                                      "sampler=adams2 plain_last=0.5 grid=power",
                                       "sampler=adams3 grid=power",
                                       "sampler=euler grid=karras",
                                       "sampler=heun grid=karras",
@@ -440,11 +443,70 @@ static void guided(void) {
     }
 }
 
-int main(void) {
+/* ------------------------------------------------------------------------------- distilled networks */
+
+/* Of data in one dimension the exact consistency function is known: the probability-flow ODE keeps the order of points, so it
+   ends at the quantile of the data that the state is of its level. Data: 0.3 N(-1, 0.04) + 0.7 N(0.5, 0.04). */
+static double below(double x, dk_level l) {
+    double width = sqrt(2 * (l.alpha * l.alpha * 0.04 + l.sigma * l.sigma));
+    return 0.15 * erfc((-l.alpha - x) / width) + 0.35 * erfc((0.5 * l.alpha - x) / width);
+}
+
+static double quantile(double share) {
+    const dk_level clean = {0, 1, 0};
+    double low = -3, high = 3;
+    for (int i = 0; i < 24; i++) {
+        double middle = 0.5 * (low + high);
+        if (below(middle, clean) < share) low = middle;
+        else high = middle;
+    }
+    return 0.5 * (low + high);
+}
+
+/* user: the share by which its answers above noise level 1 lie nearer to the data's mean, 0.05, than they should. */
+static int consistent(void *user, const dk_eval *e) {
+    double wrong = dk_noise_level(e->level) > 1 ? *(const double *)user : 0;
+    for (int n = 0; n < e->batch; n++)
+        e->output[n] = (dk_real)((1 - wrong) * quantile(below((double)e->input[n], e->level)) + wrong * 0.05);
+    return 0;
+}
+
+static int by_value(const void *a, const void *b) {
+    double d = (double)(*(const dk_real *)a - *(const dk_real *)b);
+    return (d > 0) - (d < 0);
+}
+
+static void distilled(void) {
+    static const char *const text[] = {"sampler=lcm", "sampler=tcd eta=0.3", "sampler=euler_ancestral", "sampler=ddim",
+                                       "sampler=dpmpp_2m", "sampler=dpmpp_2m_sde", "sampler=adams2 grid=power", NULL};
+    deviation = sqrt(0.04 + 0.3 * 1.05 * 1.05 + 0.7 * 0.45 * 0.45);
+    printf("\na distilled network, flow: distance of the distribution at 1, 2, 4, 8 evaluations; and with a wrong one\n");
+    for (int r = 0; text[r]; r++) {
+        printf("%-40s", text[r]);
+        for (int i = 0; i < 8; i++) {
+            dk_config c = {0};
+            double wrong = i < 4 ? 0 : 0.1, sum = 0;
+            c.dim = 1, c.batch = MANY, c.seed = 1, c.prediction = DK_PREDICT_X0, c.steps = 1 << i % 4;
+            if (dk_config_set(&c, text[r]) || dk_sample(&c, consistent, &wrong, drawn)) {
+                fprintf(stderr, "%s: %s\n", text[r], dk_message(&c));
+                exit(1);
+            }
+            qsort(drawn, MANY, sizeof *drawn, by_value);
+            for (int n = 0; n < MANY; n++) sum += fabs((double)drawn[n] - quantile((n + 0.5) / MANY)) / MANY;
+            printf(" %5.1f", 100 * sum / deviation);
+        }
+        puts("");
+    }
+}
+
+int main(int argc, char **argv) {
+    if (argc > 1 && strcmp(argv[1], "distilled") == 0) return distilled(), 0;
     accuracy();
     real_network();
     distributions();
     inversions();
     skipping();
     guided();
+    distilled();
+    return 0;
 }

@@ -19,7 +19,7 @@
 enum { OK, FAILED, WRONG, STOPPED };
 enum { LIST = 1, LEVELS = 2, PLAN = 4, SAMPLE = 8, INVERT = 16, COMPARE = 32, FIT = 64, TUNE = 128, SHADER = 256, TABLE = 512 };
 enum { MODEL = LEVELS | PLAN | COMPARE | SHADER | TABLE, RUNS = MODEL | SAMPLE, DIGITS = SAMPLE | INVERT, ENDS = FIT | TUNE };
-enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, STEPS_UNSET = INT_MIN };
+enum { MAX_CLASSES = 100, MAX_DIGITS = 10000, MAX_PHASES = 4, STEPS_UNSET = INT_MIN };
 
 typedef struct arguments {
     dk_config c;
@@ -35,6 +35,10 @@ typedef struct arguments {
     int stop_after, preview_every;
     int budget, best;
     const char *name, *samplers, *grids, *file_table;
+    const char *phase_words[MAX_PHASES];
+    dk_phase phases[MAX_PHASES];
+    dk_config phase_configs[MAX_PHASES]; /* whose samplers and guidance they have */
+    int phase_count;
     int language;
     const char *folder;
     char **words; /* of the command line, from the program's name on, NULL at the end */
@@ -56,7 +60,8 @@ typedef enum value_type {
     NUMBERS,
     FINAL,
     CLASSES,
-    SETTINGS /* for dk_config_set */
+    SETTINGS, /* for dk_config_set */
+    PHASE
 } value_type;
 
 typedef struct option {
@@ -116,6 +121,8 @@ static const option options[] = {
      "classifier-free guidance: its scale (0: none)"},
     {"set", SETTINGS, 0, RUNS, "\"F=V ...\"", 0,
      "any fields: eta=0.5 grid.rho=5 guidance.rescale=0.7 ...; may come again"},
+    {"phase", PHASE, 0, PLAN | COMPARE | SAMPLE, "\"F=V ...\"", 0,
+     "another sampler or guidance from step=N on, or below level=X unit=U; may come again"},
     {"class", CLASSES, AT(classes), DIGITS | ENDS, "all|LIST", 0, "digits to draw, such as 7 or 1,2,3 (all)"},
     {"count", WHOLE, AT(count), DIGITS | TUNE, "N", 0, "how many (one of each class)"},
     {"seed", SEED, AT(c.seed), DIGITS | ENDS, "N", 0, "seed of the noise (0)"},
@@ -326,6 +333,10 @@ static int set_option(arguments *a, const option *o, const char *value) {
     case NUMBERS: return parse_numbers(a, o, value);
     case FINAL: return parse_final(a, o, value);
     case CLASSES: return parse_classes(a, o, value);
+    case PHASE:
+        if (a->phase_count == MAX_PHASES) return refuse(o, value, "given at most 4 times");
+        a->phase_words[a->phase_count++] = value;
+        return OK;
     case SETTINGS: return dk_config_set(&a->c, value) == DK_OK ? OK : wrong_config(&a->c);
     }
     return FAILED;
@@ -438,6 +449,41 @@ static int take_side(arguments *a, const char *words) {
     return set_option(a, &options[i], words);
 }
 
+/* step, level and unit are a phase's own words; the rest sets fields of its sampler and guidance, from the config's on. */
+static int read_phase(arguments *a, int k) {
+    static const option phase = {"phase", PHASE, 0, 0, NULL, 0, NULL};
+    dk_phase *p = &a->phases[k];
+    dk_config *c = &a->phase_configs[k], before;
+    char rest[256] = "";
+    int unit;
+    *c = a->c, c->phases = NULL, c->phase_count = 0, before = *c;
+    for (const char *at = a->phase_words[k]; *(at += strspn(at, " "));) {
+        size_t n = strcspn(at, " "), length = strlen(rest);
+        char word[80];
+        snprintf(word, sizeof word, "%.*s", (int)n, at);
+        const char *value = strchr(word, '=') ? strchr(word, '=') + 1 : "";
+        if (strncmp(word, "step=", 5) == 0) {
+            if (!parse_whole(value, &p->step)) return refuse(&phase, word, "a whole number");
+        } else if (strncmp(word, "level=", 6) == 0) {
+            if (!parse_real(value, strlen(value), &p->level)) return refuse(&phase, word, "a number");
+        } else if (strncmp(word, "unit=", 5) == 0) {
+            if ((unit = parse_choice("t|sigma|flow|lambda|c_noise|data|angle", value)) < 0)
+                return refuse(&phase, word, "t|sigma|flow|lambda|c_noise|data|angle");
+            p->unit = (dk_unit)(DK_UNIT_T + unit);
+        } else {
+            snprintf(rest + length, sizeof rest - length, "%s ", word);
+        }
+        at += n;
+    }
+    if (dk_config_set(c, rest) != DK_OK) return wrong_config(c);
+    if (memcmp(&c->sampler, &before.sampler, sizeof c->sampler) != 0) p->sampler = &c->sampler;
+    if (memcmp(&c->guidance, &before.guidance, sizeof c->guidance) != 0) p->guidance = &c->guidance;
+    before.sampler = c->sampler, before.guidance = c->guidance;
+    if (memcmp(c, &before, sizeof before) != 0)
+        return refuse(&phase, a->phase_words[k], "step or level, and fields of sampler and guidance");
+    return OK;
+}
+
 /* What the options say together. */
 static int check_options(arguments *a, int default_steps) {
     dk_config *c = &a->c;
@@ -458,6 +504,9 @@ static int check_options(arguments *a, int default_steps) {
     }
     if (a->levels) c->steps = a->level_count - 1;
     else if (c->steps == STEPS_UNSET) c->steps = default_steps;
+    for (int k = 0; k < a->phase_count; k++)
+        if (read_phase(a, k) != OK) return WRONG;
+    if (a->phase_count) c->phases = a->phases, c->phase_count = a->phase_count;
     return OK;
 }
 
@@ -773,9 +822,9 @@ static void print_plan_json(const dk_plan *p) {
     for (int i = 0; i < p->calls; i++) {
         const dk_call *c = &p->call[i];
         printf(
-            "%s\n{\"step\": %d, \"stage\": %d, \"t\": %s, \"alpha\": %s, \"sigma\": %s, \"condition\": %s,",
-            i ? "," : "", c->step, c->stage, json(c->level.t).s, json(c->level.alpha).s,
-            json(c->level.sigma).s, json(c->condition).s);
+            "%s\n{\"step\": %d, \"stage\": %d, \"phase\": %d, \"t\": %s, \"alpha\": %s, \"sigma\": %s, \"condition\": %s, \"condition_end\": %s,",
+            i ? "," : "", c->step, c->stage, c->phase, json(c->level.t).s, json(c->level.alpha).s,
+            json(c->level.sigma).s, json(c->condition).s, json(c->condition_end).s);
         printf(" \"input_scale\": %s, \"d_x\": %s, \"d_f\": %s, \"x\": %d, \"input\": %d, \"output\": %d,",
                json(c->input_scale).s, json(c->d_x).s, json(c->d_f).s, c->x, c->input, c->output);
         printf(" \"uncond_output\": %d, \"denoised\": %d, \"needs\": %d, \"branch\": %d, \"branches\": %d,",

@@ -4,7 +4,8 @@
 
    Left and right change the sampler, up and down the guidance scale, 0 to 9 the class, A asks for all classes, space
    draws other digits, Q ends. A key starts all cells again, with the same noise: so one sees what it changes.
-   --frames: N frames with 8 network rows each, whatever time they take; the last goes into a PNG. */
+   --frames: N frames with 8 network rows each, whatever time they take; the last goes into a PNG, with the number of
+   evaluations that every row of digits has had. docs/engine.png is frame 26. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
@@ -95,10 +96,22 @@ static void draw_cell(int i) {
 }
 
 static int save_picture(SDL_Renderer *renderer, SDL_Texture *texture, const char *path) {
-    enum { W = WIDTH * ZOOM, H = HEIGHT * ZOOM };
+    enum { LABELS = 180, W = LABELS + WIDTH * ZOOM, H = HEIGHT * ZOOM };
     static unsigned char rgb[H * W * 3];
+    memset(rgb, 0xe0, sizeof rgb);
+    for (int row = 0; row < ROWS; row++) {
+        int least = STEPS, most = 0;
+        char label[40];
+        for (int i = row * COLUMNS; i < (row + 1) * COLUMNS; i++) {
+            int made = g.slot[i].busy ? g.slot[i].eval.call : rest[i] ? STEPS : 0;
+            least = made < least ? made : least, most = made > most ? made : most;
+        }
+        if (least < most) snprintf(label, sizeof label, "%d to %d of %d", least, most, STEPS);
+        else snprintf(label, sizeof label, "%d of %d", most, STEPS);
+        letters_write(rgb, W, H, 3, ZOOM * GAP, ZOOM * (GAP + row * CELL + UNET_SIZE / 2) - LETTERS_HIGH, 2, 32, label);
+    }
     return SDL_RenderCopy(renderer, texture, NULL, NULL) ||
-           SDL_RenderReadPixels(renderer, NULL, SDL_PIXELFORMAT_RGB24, rgb, W * 3) ||
+           SDL_RenderReadPixels(renderer, NULL, SDL_PIXELFORMAT_RGB24, rgb + 3 * LABELS, W * 3) ||
            png_write(path, rgb, W, H, 3);
 }
 

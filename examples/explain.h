@@ -109,7 +109,11 @@ static inline void explain_call(const dk_plan *p, const dk_call *c) {
     printf("        The network is asked%s%s about ", c->branches > 1 ? " with all conditions at once" : "",
            branches[c->branch]);
     explain_name(p, c->x);
-    printf(", whose noise level is %g. It is told %g.\n", dk_noise_level(c->level), c->condition);
+    printf(", whose noise level is %g. It is told %g.", dk_noise_level(c->level), c->condition);
+    if (c->phase) printf(" This is phase %d.", c->phase);
+    if (dk_noise_level(c->end) < dk_noise_level(p->level[c->step + 1]))
+        printf(" The step goes down to noise level %g, then noise is added.", dk_noise_level(c->end));
+    printf("\n");
 }
 
 static inline void explain_norm(const dk_norm *n) {
@@ -162,15 +166,19 @@ static inline int explain_next(explain_cursor *c) {
     return 1;
 }
 
+static inline void explain_sentence(const explain_cursor *c) {
+    if (c->row) explain_row(c->p, c->row, c->step);
+    else if (c->call) explain_call(c->p, c->call);
+    else if (c->norm) explain_norm(c->norm);
+    else printf("        A function of yours %s.\n", strstr(c->line, " = hook\n") == c->next - 8 ? "may change the estimate" : "makes G of the branches");
+}
+
 /* The lines of dk_plan_text, each followed by a sentence. */
 static inline void explain_plan(const dk_plan *p, const char *text) {
     explain_cursor c = explain_begin(p, text);
     for (const char *from = text; explain_next(&c); from = c.next) {
         printf("%.*s", (int)(c.next - from), from);
-        if (c.row) explain_row(p, c.row, c.step);
-        else if (c.call) explain_call(p, c.call);
-        else if (c.norm) explain_norm(c.norm);
-        else printf("        A function of yours %s.\n", strstr(c.line, " = hook\n") == c.next - 8 ? "may change the estimate" : "makes G of the branches");
+        explain_sentence(&c);
     }
     printf("%s", c.next);
 }
@@ -220,8 +228,9 @@ static inline int explain_same(const explain_cursor *a, const explain_cursor *b,
     if (a->row && b->row) return explain_same_row(a, b, most);
     if (a->call && b->call)
         return explain_same_name(a, a->call->x, b, b->call->x) && a->call->branch == b->call->branch &&
-               a->call->branches == b->call->branches &&
+               a->call->branches == b->call->branches && a->call->phase == b->call->phase &&
                explain_near(a->call->condition, b->call->condition, most) &&
+               explain_near(a->call->condition_end, b->call->condition_end, most) &&
                explain_near(a->call->level.alpha, b->call->level.alpha, most) &&
                explain_near(a->call->level.sigma, b->call->level.sigma, most);
     return explain_length(a->line) == explain_length(b->line) &&
@@ -252,8 +261,8 @@ static inline void explain_draws(const dk_plan *a, const dk_plan *b) {
 
 static inline void explain_side(const char *name, const explain_cursor *c, int more) {
     const char *line = c->line + strspn(c->line, " ");
-    if (more) printf("  %s: %.*s\n", name, (int)explain_length(line), line);
-    else printf("  %s: the end\n", name);
+    printf("  %s: %.*s\n", name, more ? (int)explain_length(line) : 7, more ? line : "the end");
+    if (more) explain_sentence(c);
 }
 
 static inline void explain_first_row(const dk_plan *p, const dk_plan *q, const char *text_p,

@@ -148,8 +148,11 @@ msvc() { # NAME PROCESSOR
     if clang --target="$2-pc-windows-msvc" -fsyntax-only -D_M_FP_FAST -U__clang__ -U__GNUC__ -w -isystem tests/msvc -I. \
         "$folder/all.c" 2>"$folder/log" || ! grep -q 'without /fp:fast' "$folder/log"; then
         say "$name" failed "/fp:fast is not refused: see $folder/log"
+    elif ! clang --target="$2-pc-windows-msvc" -fms-extensions -E -P -isystem tests/msvc -I. "$folder/all.c" >"$folder/all.i" ||
+        ! awk -f tests/msvc/limits.awk "$folder/all.i" >"$folder/log"; then
+        say "$name" failed "beyond MSVC's limits: $(cat "$folder/log")"
     else
-        say "$name" passed "$tried compilations; /fp:fast is refused"
+        say "$name" passed "$tried compilations; /fp:fast is refused; $(cat "$folder/log")"
     fi
 }
 

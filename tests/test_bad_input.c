@@ -364,7 +364,7 @@ static void what_contradicts_is_named(void **state) {
         {"edm", "rk45", "grid.way=repaint",
          "sampler.rtol = 1e-5: must be 0, and atol: with step-size"},
         {"edm", "euler", "rtol=0.1", "sampler.rtol = 0.1: must be 0, and atol: this sampler has no error"},
-        {"edm", "euler", "eta=1", "sampler.eta = 1: must be 0"},
+        {"edm", "lms", "eta=1", "sampler.eta = 1: must be 0"},
         {"edm", "edm_churn", "grid.rising=1", "sampler.churn"},
         {"flow", "euler", "grid.rising=1", "start = noise: must be DK_START_STATE or DK_START_DATA"},
         {"flow", "lawson4", "stride=1 rtol=0.1", "sampler.stride = 1: must be 0 with step-size control"},

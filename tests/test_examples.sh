@@ -39,10 +39,10 @@ if builds "engine_loop" engine_loop; then
     check "unknown options" bad_options
 fi
 
-# ---- engine_window: 6 x 4 cells of 30 pixels and a margin of 2, three times as large
+# ---- engine_window: 6 x 4 cells of 30 pixels and a margin of 2, three times as large, and 180 pixels of labels
 draws_digits() {
     run xvfb-run -a "$build/engine_window" --frames 26 "$dir/window.png" &&
-        is_png "$dir/window.png" 000002220000016e && # 546 x 366
+        is_png "$dir/window.png" 000002d60000016e && # 726 x 366
         [ "$(wc -c <"$dir/window.png")" -gt 30000 ]  # something is in the cells
 }
 # A person's keys: the title says what they changed. Waits for a title, as long as a slow machine may need.

@@ -613,10 +613,14 @@ static void long_words_are_survived(void **state) {
     static char text[5000];
     size_t n;
     (void)state;
-    n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 0.");
+    n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\", \"beta_start\": 0.00");
     memset(text + n, '1', 3000), memcpy(text + n + 3000, "}", 2);
     reading r = survive(text, n + 3001);
-    assert_non_null(strstr(dk_message(&r.c), "at \"beta_start\": the number has too many digits"));
+    text[n + 3000] = 0;
+    assert_true(r.status == DK_OK && r.c.schedule.beta_min == strtod(strrchr(text, ' '), NULL));
+    text[n + 3000] = '}', text[n - 4] = text[n - 3] = '1';
+    r = survive(text, n + 3001);
+    assert_non_null(strstr(dk_message(&r.c), "at \"beta_start\": the number is too large"));
     n = (size_t)snprintf(text, sizeof text, "{\"_class_name\": \"DDIMScheduler\", \"");
     memset(text + n, 'k', 3000), memcpy(text + n + 3000, "\": 1}", 6);
     r = survive(text, n + 3005);
@@ -792,6 +796,116 @@ static void one_step_of_plms_is_one_evaluation(void **state) {
     dk_plan_free(&plan);
 }
 
+/* ------------------------------------------------------------------ whole loops, from the classes' formulas */
+
+static double loop_draw(int draw, int element) { return sin(3.1 * draw * draw + 1 + element); }
+
+static int loop_noise(void *user, const dk_noise_request *q, dk_real *out) {
+    (void)user;
+    for (size_t i = 0; i < q->dim; i++) out[i] = (dk_real)loop_draw(q->draw, (int)i);
+    return 0;
+}
+
+static double loop_output(double x, double t) { return 0.8 * sin(0.9 * x) + 0.3 * cos(0.01 * t); }
+
+static int loop_network(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)loop_output((double)e->input[i], e->t);
+    return 0;
+}
+
+static dk_config loop_of(const char *text, int steps, size_t dim) {
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.steps = steps, c.dim = dim, c.start = DK_START_STATE, c.noise = source_from(loop_noise, NULL);
+    if (dk_config_from_json(&c, text, strlen(text), NULL) != DK_OK) fail_msg("%s", dk_message(&c));
+    return c;
+}
+
+static const double loop_error = sizeof(dk_real) == 8 ? 1e-5 : 1e-3; /* the class's table is rounded to float */
+
+/* SDE-DPM-Solver++ of two nodes, to the timestep T/n below, the old estimate at the list's timestep before; first order at the
+   start, and where the step ends below 0. */
+static void cogvideox_dpm_has_a_stride(void **state) {
+    double alphas[1000], product = 1;
+    (void)state;
+    for (int i = 0; i < 1000; i++) {
+        double root = sqrt(0.00085) + (sqrt(0.012) - sqrt(0.00085)) * i / 999;
+        alphas[i] = product *= 1 - root * root;
+    }
+    for (int steps = 2; steps <= 13; steps++)
+        for (int trailing = 0; trailing < 2; trailing++) {
+            dk_config c = loop_of(trailing ? "{\"_class_name\": \"CogVideoXDPMScheduler\", \"snr_shift_scale\": 1.0, "
+                                             "\"prediction_type\": \"v_prediction\", \"timestep_spacing\": \"trailing\"}"
+                                           : "{\"_class_name\": \"CogVideoXDPMScheduler\", \"snr_shift_scale\": 1.0, "
+                                             "\"prediction_type\": \"v_prediction\"}",
+                                  steps, 1);
+            dk_real x[1] = {(dk_real)0.7};
+            double y = (double)x[0], old = 0, lambda_before = 0;
+            int stride = 1000 / steps, draw = 1;
+            assert_int_equal(dk_sample(&c, loop_network, NULL, x), DK_OK);
+            for (int i = 0; i < steps; i++) {
+                int t = trailing ? (int)floor(1000 - i * 1000.0 / steps + 0.5) - 1 : (steps - 1 - i) * stride;
+                int to = t - stride;
+                double a = alphas[t], D = sqrt(a) * y - sqrt(1 - a) * loop_output(y, t), E = D, lambda = log(a / (1 - a)) / 2;
+                double next = to >= 0 ? alphas[to] : 1, h = to >= 0 ? log(next / (1 - next)) / 2 - lambda : 100;
+                if (i > 0 && to >= 0) E += h / (2 * (lambda - lambda_before)) * (D - old);
+                y = sqrt((1 - next) / (1 - a)) * exp(-h) * y - expm1(-2 * h) * sqrt(next) * E;
+                if (to >= 0) y += sqrt((1 - next) * (1 - exp(-2 * h))) * loop_draw(draw++, 0);
+                old = D, lambda_before = lambda;
+            }
+            check_near((double)x[0], y, loop_error, "CogVideoXDPMScheduler");
+        }
+}
+
+/* Ten ups behind every tenth step, nine times; each up is beta's of the timestep that it leaves, and all ten are one draw here. */
+static void repaint_goes_up_and_down_as_its_class(void **state) {
+    enum { T = 24 };
+    const dk_real mask[2] = {0, (dk_real)0.5}, known[2] = {(dk_real)0.3, (dk_real)-0.4};
+    double beta[T], alphas[T], product = 1;
+    (void)state;
+    for (int i = 0; i < T; i++) beta[i] = 0.0001 + (0.1 - 0.0001) * i / (T - 1), alphas[i] = product *= 1 - beta[i];
+    for (int steps = T / 2; steps <= T; steps += T / 2)
+        for (int eta = 0; eta < 2; eta++) {
+            dk_config c = loop_of(eta ? "{\"_class_name\": \"RePaintScheduler\", \"num_train_timesteps\": 24, \"beta_end\": 0.1, "
+                                        "\"eta\": 1.0}"
+                                      : "{\"_class_name\": \"RePaintScheduler\", \"num_train_timesteps\": 24, \"beta_end\": 0.1}",
+                                  steps, 2);
+            int list[400], n = 0, ups[T] = {0}, stride = T / steps, draw = 1;
+            dk_real x[2] = {(dk_real)0.7, (dk_real)-0.2};
+            double y[2] = {(double)x[0], (double)x[1]};
+            c.mask = mask, c.known = known;
+            assert_int_equal(dk_sample(&c, loop_network, NULL, x), DK_OK);
+            for (int j = 0; j < steps - 10; j += 10) ups[j] = 9;
+            for (int k = steps; k >= 1;) {
+                list[n++] = --k;
+                if (ups[k] > 0)
+                    for (int up = ups[k]-- ? 0 : 10; up < 10; up++) list[n++] = ++k;
+            }
+            for (int i = 0; i < n; i++) {
+                double kept = 1;
+                for (; i > 0 && i < n && list[i] > list[i - 1]; i++)
+                    for (int w = 0; w < stride; w++) kept *= 1 - beta[list[i - 1] * stride + w];
+                if (kept < 1) {
+                    for (int k = 0; k < 2; k++) y[k] = sqrt(kept) * y[k] + sqrt(1 - kept) * loop_draw(draw, k);
+                    draw++;
+                }
+                int t = list[i] * stride, to = t - stride;
+                double a = alphas[t], next = to >= 0 ? alphas[to] : 1;
+                double deviation = eta * sqrt((1 - next) / (1 - a) * (1 - a / next));
+                for (int k = 0; k < 2; k++) {
+                    double F = loop_output(y[k], t), D = (y[k] - sqrt(1 - a) * F) / sqrt(a), z = loop_draw(draw, k);
+                    D = D > 1 ? 1 : D < -1 ? -1 : D;
+                    double unknown = sqrt(next) * D + sqrt(1 - next - deviation * deviation) * F + (t > 0 ? deviation * z : 0);
+                    double m = (double)mask[k];
+                    y[k] = m * (sqrt(next) * (double)known[k] + sqrt(1 - next) * z) + (1 - m) * unknown;
+                }
+                draw += next < 1;
+            }
+            for (int k = 0; k < 2; k++) check_near((double)x[k], y[k], loop_error, "RePaintScheduler");
+        }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_give_the_timesteps_and_sigmas_of_their_class),
@@ -815,6 +929,8 @@ int main(void) {
         cmocka_unit_test(random_pieces_are_survived),
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(long_words_are_survived),
+        cmocka_unit_test(cogvideox_dpm_has_a_stride),
+        cmocka_unit_test(repaint_goes_up_and_down_as_its_class),
         cmocka_unit_test(models_have_configs),
         cmocka_unit_test(karras_ve_is_heun_between_squares),
         cmocka_unit_test(new_models_tell_their_networks_what_their_programs_do),

@@ -792,7 +792,9 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
     static const struct {
         const char *sampler, *settings, *message;
     } rows[] = {
-        {"euler", "eta=1", "sampler.eta = 1: must be 0: this method uses tableau, gauge, plain_last, euler_to_data, churn"},
+        {"lms", "eta=1", "sampler.eta = 1: must be 0: this method uses order, rule, gamma, gauge, cfg_pp, tableau, "},
+        {"euler", "snr=1", "sampler.snr = 1: must be 0: this method uses tableau, gauge, plain_last, euler_to_data, law, eta, noise_min, "
+                           "noise_max, churn"},
         {"euler", "corrector=3", "sampler.corrector = 3: must be 0: this method uses "},
         {"euler", "order=2", "sampler.order = 2: must be 0"},
         {"euler", "told_end=1", "sampler.told_end = 1: must be 0"},
@@ -801,7 +803,7 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"dpmpp_2m", "gamma=0.5", "sampler.gamma = 0.5: must be 0 but for rule = gradient"},
         {"gradient_estimation", "alpha=0.5", "sampler.alpha = 0.5: must be 0"},
         {"edm", "gamma=0.5", "sampler.gamma = 0.5: must be 0"},
-        {"heun", "law=ancestral", "sampler.law = ancestral: must be 0"},
+        {"deis_rho", "law=ancestral", "sampler.law = ancestral: must be 0"},
         {"er_sde", "rule=exact", "sampler.rule = exact: must be 0"},
         {"dpmpp_sde", "noise_prediction=1", "sampler.noise_prediction = 1: must be 0"},
         {"ddim", "snr=0.1", "sampler.snr = 0.1: must be 0"},

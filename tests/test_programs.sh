@@ -137,4 +137,19 @@ any_order() {
 }
 check "late: results do not depend on the order of answers" any_order
 
+# ---- lockstep: whatever the frames' levels, their correlations are the film's; the error of chance is at most 0.03
+keeps_correlations() {
+    run "$build/lockstep" && awk '/off by at most/ { rows++; if (!($NF < 0.035)) bad++; calls = calls " " $(NF - 6) }
+        END { exit !(rows == 4 && !bad && calls == " 40 40 65 240") }' "$dir/out"
+}
+check "lockstep keeps the correlations of frames at levels of their own" keeps_correlations
+
+# ---- steer: the share and place of the right ones among data that are weighed
+steers() {
+    run "$build/steer" && awk '/particles stand right/ { rows++; share = $(NF - 7); off = rows == 1 ? share - 0.5 : share - 0.75
+            far = $NF - (rows == 1 ? 1 : 1.022); if (!(off ^ 2 < 0.03 ^ 2 && far ^ 2 < 0.02 ^ 2)) bad++ }
+        END { exit !(rows == 3 && !bad) }' "$dir/out"
+}
+check "steered particles are data weighed by the reward" steers
+
 report

@@ -2090,6 +2090,78 @@ static void samplers_need_no_more_buffers_than_they_must(void **state) {
         }
 }
 
+/* ------------------------------------------------------------------------------ noise behind Runge-Kutta steps */
+
+/* 1 in one element of each draw: for linear steps that element of the result is what the draw is multiplied by in all. */
+static int impulses(void *user, const dk_noise_request *q, dk_real *out) {
+    (void)user;
+    for (size_t i = 0; i < q->dim; i++) out[i] = (dk_real)(i == (size_t)q->draw);
+    return 0;
+}
+
+/* A step down to sigma_down and noise back up keep the marginal, so data of deviation 0.7 keep it but for the error of the
+   steps. That of Heun's is the largest; Euler's are DDIM's. */
+static void runge_kutta_methods_with_noise_keep_the_variance(void **state) {
+    static const char *const families[] = {"flow", "vp_linear", "edm"};
+    enum { DRAWS = 82 };
+    int checked = 0;
+    (void)state;
+    for (int i = 0; dk_sampler_at(i); i++)
+        for (int f = 0; f < 3; f++) {
+            const dk_sampler_info *row = dk_sampler_at(i);
+            check_gaussian data = {0, 0.7, DK_PREDICT_X0, 0.5, 0};
+            dk_config c = check_config(families[f], row->name, 80);
+            dk_real x[DRAWS];
+            double variance = 0;
+            int edm = strcmp(row->name, "edm") == 0, late = strcmp(row->name, "heun_late_churn") == 0;
+            if ((!row->tableau && !edm) || late || row->order < 2 || c.sampler.warmup || c.sampler.control.rtol > 0) continue;
+            c.dim = DRAWS, c.prediction = DK_PREDICT_X0, c.sampler.eta = 1;
+            c.noise = source_from(impulses, NULL);
+            if (dk_sample(&c, check_gaussian_denoise, &data, x)) fail_msg("%s: %s", row->name, dk_message(&c));
+            for (int k = 0; k < DRAWS; k++) variance += (double)x[k] * (double)x[k];
+            check_near(sqrt(variance), 0.7, row->order > 2 ? 3e-4 : 4e-3, row->name);
+            checked++;
+        }
+    assert_true(checked >= 3 * 16);
+}
+
+static void euler_with_noise_is_euler_ancestral(void **state) {
+    static const char *const families[] = {"flow", "vp_scaled_linear", "edm"}, *const settings[] = {
+        "eta=1", "eta=0.6 s_noise=1.1", "law=flow eta=1", "law=fresh eta=0.5", "eta=1 noise_min=1"};
+    (void)state;
+    for (int f = 0; f < 3; f++)
+        for (int k = 0; k < 5; k++) {
+            dk_config a = check_config(families[f], "euler", 9), b = check_config(families[f], "euler_ancestral", 9);
+            dk_real x[1], y[1];
+            a.prediction = b.prediction = DK_PREDICT_X0;
+            assert_int_equal(dk_config_set(&a, settings[k]), DK_OK);
+            assert_int_equal(dk_config_set(&b, settings[k]), DK_OK);
+            if (dk_sample(&a, check_nonlinear, NULL, x)) fail_msg("%s", dk_message(&a));
+            if (dk_sample(&b, check_nonlinear, NULL, y)) fail_msg("%s", dk_message(&b));
+            check_near((double)x[0], (double)y[0], 20 * check_tiny, settings[k]);
+        }
+}
+
+static void a_tableau_says_where_its_noise_begins(void **state) {
+    static const double levels[] = {4, 2, 1, 0};
+    dk_config c = check_config("edm", "heun", 3);
+    dk_plan plan;
+    (void)state;
+    memset(&plan, 0, sizeof plan);
+    c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.prediction = DK_PREDICT_EPS, c.sampler.eta = 1;
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    check_near(plan.call[1].level.sigma, 1, 1e-14, "sigma_down = 2^2/4"); /* where the second stage stands */
+    check_near(plan.call[1].end.sigma, 1, 1e-14, "end");
+    assert_int_equal(plan.draws, 1 + 2);
+    c.sampler.law = DK_LAW_SDE_NOISE;
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "sampler.law = sde_noise: must be another than sde_noise for this method");
+    assert_int_equal(dk_config_set(&c, "sampler=rk45 eta=1"), DK_OK);
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_int_equal(strncmp(dk_message(&c), "sampler.eta = 1: must be 0: this method uses tableau", 52), 0);
+    dk_plan_free(&plan);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(schedules_are_counted),
@@ -2151,6 +2223,9 @@ int main(void) {
         cmocka_unit_test(every_number_of_steps_is_finite_and_costs_what_it_says),
         cmocka_unit_test(zero_terminal_snr_starts_at_alpha_0),
         cmocka_unit_test(samplers_need_no_more_buffers_than_they_must),
+        cmocka_unit_test(runge_kutta_methods_with_noise_keep_the_variance),
+        cmocka_unit_test(euler_with_noise_is_euler_ancestral),
+        cmocka_unit_test(a_tableau_says_where_its_noise_begins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,6 +113,13 @@ explains_parts() { explains_rows --steps 2 --sampler dpmpp_sde --schedule edm --
 check "plan --explain says what each of Euler's rows does" explains
 check "it has a sentence for every row of every sampler" explains_all
 check "and of guidance, churn and clipping" explains_parts
+explains_phases() {
+    explains_rows --steps 4 --sampler euler --phase "step=2 sampler=heun eta=0 guidance.scale=2" --phase "level=0.3 unit=flow" &&
+        [ "$(count ' This is phase 1\.$')" = 4 ] && [ "$(count ' This is phase 2\.$')" = 4 ]
+}
+check "and of phases" explains_phases
+check "a phase has a sampler and guidance" refuses '--phase step=2 steps=3: must be step or level' plan --phase "step=2 steps=3"
+check "a phase's step is one of the grid" refuses 'phases\[0\], step = 10: must be 0 .. steps - 1' plan --phase "step=10"
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
 
 # ---- shader: 20 steps of adams2 are 21 passes of six shapes, each of which is written once
@@ -128,9 +135,11 @@ check "shader: 16 bits" refuses 'number: must be real for shaders' shader --set 
 # ---- compare. Heun's first step ends where Euler's does, by a state in between.
 compares() {
     succeeds compare euler heun --steps 5 && grep -q '^evaluations    5 and 10$' "$dir/out" && grep -q '^levels         6, the same$' "$dir/out" &&
-        [ "$(tail -n 3 "$dir/out")" = 'first row that differs, in step 0: noise level inf -> 4
+        [ "$(tail -n 5 "$dir/out")" = "first row that differs, in step 0: noise level inf -> 4
   A: x1 = 0.8 z0 + 0.2 D0
-  B: y0 = 0.8 z0 + 0.2 D0' ]
+        The step ends, at noise level 4: the new state is 0.8 of the noise z0, plus 0.2 of this step's estimate D0.
+  B: y0 = 0.8 z0 + 0.2 D0
+        A state within the step, at noise level 4, where the network is asked next: 0.8 of the noise z0, plus 0.2 of this step's estimate D0." ]
 }
 compares_alike() { succeeds compare "sampler=ddim eta=1" ddpm --schedule vp && grep -q '^rows           the same' "$dir/out"; }
 compares_late() { succeeds compare dpmpp_2m unipc --steps 5 && grep -q '^first row that differs, in step 2: ' "$dir/out"; }
