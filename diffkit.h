@@ -201,7 +201,7 @@ enum {
     DK_MESSAGE_SIZE = 240,
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
-    DK_SAID = 320,
+    DK_SAID = 300,
     DK_BRANCHES = 6,
     DK_RAMPS = 6
 };
@@ -1170,7 +1170,7 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 320 more terms have
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 300 more terms have
    been said: store with dkr_keep what later steps use. examples/samplers.c shows how all this is used. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
@@ -4190,7 +4190,8 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
-        const dkp_tableau middle = {2, 0, {at, 0, 1}}, euler = {1, 0, {1}};
+        static const dkp_tableau euler = {1, 0, {1}};
+        const dkp_tableau middle = {2, 0, {at, 0, 1}};
         dkp_runge_kutta_to(r, split.down.sigma > 0 ? &middle : &euler, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);

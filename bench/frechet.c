@@ -116,7 +116,7 @@ int main(int argc, char **argv) {
         int steps, fitted;
     } way[] = {{"the slow method itself", "sampler=adams3 grid=power", 32, 0},
                {"dpmpp_2m, karras", "sampler=dpmpp_2m grid=karras", EVALUATIONS, 0},
-               {"adams2, power", "sampler=adams2 grid=power", EVALUATIONS, 0},
+               {"adams2 plain_last=0.5, power", "sampler=adams2 plain_last=0.5 grid=power", EVALUATIONS, 0},
                {"fitted", NULL, EVALUATIONS, 1}};
     static double direction[PARTS * UNET_PIXELS];
     const int count = argc > 1 ? atoi(argv[1]) : 1500;

@@ -33,33 +33,38 @@ static int denoise(void *user, const dk_eval *e) {
     return (void)user, 0;
 }
 
-/* ------------------------------------------------------------------- two stacks between two threads */
+/* ------------------------------------------------------------------- two queues between two threads */
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
-typedef struct stack {
+typedef struct queue {
     int count, closed;
     ticket *at[RUNS];
-} stack;
-static stack questions, answers;
+} queue;
+static queue questions, answers;
 
-static void push(stack *s, ticket *t) {
+static void push(queue *s, ticket *t) {
     pthread_mutex_lock(&lock);
     s->at[s->count++] = t;
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
 }
 
-/* The newest; waits for one. NULL once the stack is closed. */
-static ticket *pop(stack *s) {
+/* The newest, or the oldest; waits for one. NULL once the queue is closed. */
+static ticket *pop(queue *s, int newest) {
     pthread_mutex_lock(&lock);
     while (!s->count && !s->closed) pthread_cond_wait(&changed, &lock);
-    ticket *t = s->count ? s->at[--s->count] : NULL;
+    ticket *t = NULL;
+    if (s->count) {
+        int place = newest ? s->count - 1 : 0;
+        t = s->at[place];
+        memmove(s->at, s->at + !newest, (size_t)--s->count * sizeof *s->at);
+    }
     pthread_mutex_unlock(&lock);
     return t;
 }
 
-static void close_stack(stack *s) {
+static void close_queue(queue *s) {
     pthread_mutex_lock(&lock);
     s->closed = 1;
     pthread_cond_broadcast(&changed);
@@ -67,7 +72,7 @@ static void close_stack(stack *s) {
 }
 
 static void *serve(void *user) {
-    for (ticket *t; (t = pop(&questions));) {
+    for (ticket *t; (t = pop(&questions, 1));) {
         denoise(NULL, &t->eval);
         push(&answers, t);
     }
@@ -105,13 +110,13 @@ int main(void) {
     }
     if (pthread_create(&server, NULL, serve, NULL)) return fprintf(stderr, "late: no thread\n"), 1;
     while (open) { /* your program does something else until an answer is there */
-        ticket *t = pop(&answers);
+        ticket *t = pop(&answers, 0);
         answered++;
         overtaken += t->asked < newest;
         if (t->asked > newest) newest = t->asked;
         if (!ask(t, asked++)) open--;
     }
-    close_stack(&questions);
+    close_queue(&questions);
     pthread_join(server, NULL);
 
     for (int i = 0; i < RUNS; i++) {

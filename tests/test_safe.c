@@ -252,6 +252,7 @@ static void an_overflow_of_the_last_step_leaves_x(void **state) {
             dk_eval e;
             size_t dim = dims[d], bad = 2 * dim - 1;
             int ends = 0;
+            if ((i & 2) && sizeof(dk_real) > sizeof(float)) continue; /* 16 bits cannot say what overflows there */
             if (dk_config_set(&c, settings[i / 4]) != DK_OK) fail_msg("%s", dk_message(&c));
             c.dim = dim, c.batch = 2, c.threads = 3, c.prediction = DK_PREDICT_EPS;
             c.schedule.sigma_min = c.schedule.t_min = 70;

@@ -2003,7 +2003,7 @@ static void check_finite_run(dk_config *c, const dk_sampler_info *info, int from
                              int to_data) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_V, 0, 0};
     dk_real x[2];
-    static char memory[500000];
+    static char memory[600000];
     dk_run run;
     c->dim = 2, c->prediction = DK_PREDICT_V;
     if (dk_begin(&run, c, x, memory, sizeof memory)) fail_msg("%s: %s", info->name, run.message);
