@@ -10342,7 +10342,7 @@ typedef struct dk_model_info {
 
 DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
 /* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
-   guidance.scale that is set before stays: 1 is for none. */
+   guidance.scale (or ramps) that is set before stays: 1 is for none. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
@@ -13246,21 +13246,30 @@ static const dk_model_info dkp_models[] = {
     {"flux2_klein", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein, distilled, 1024 x 1024 pixels"}, /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
     {"flux2_klein_base", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein base, 1024 x 1024 pixels"}, /* diffusers pipeline_flux2_klein.py, August 2026 */
     {"z_image_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, NULL, "Z-Image-Turbo"}, /* Z-Image src/config, inference.py, January 2026 */
+    {"lumina2", "FlowMatchEulerDiscreteScheduler", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", 50, 0, 0, 1, NULL,
+     "Lumina Image 2.0; its program gives G the norm of C, token by token"}, /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
     {"hidream", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, NULL, "HiDream-I1 full"}, /* HiDream-I1 inference.py, June 2025 */
     {"hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, NULL, "HiDream-I1 dev"}, /* the same file */
     {"hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, NULL, "HiDream-I1 fast"}, /* the same file */
     {"kandinsky5_image", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, NULL, "Kandinsky 5 lite, images"}, /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
     {"chroma", "FlowMatchEulerDiscreteScheduler", "", "guidance.scale=5", 35, 0, 0, 1, NULL, "Chroma1, without dynamic shifting"},
-    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025"},
+    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token"},
     {"cogview4", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, NULL, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
     {"auraflow", "FlowMatchEulerDiscreteScheduler", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, NULL, "AuraFlow"},
     {"omnigen", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, NULL, "OmniGen; diffusers' conversion script"},
     {"ltx_video", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, NULL, "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
+    {"ltx2", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1",
+     "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", 40, 4096, 0, 1, NULL,
+     "LTX-2, video; branches: 2 perturbed, 3 without the sound; the sound's scale is 7"}, /* LTX-2 ltx_pipelines/utils/constants.py, August 2026 */
     {"mochi", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, NULL, "Mochi 1; diffusers' pipeline"}, /* pipeline_mochi.py, August 2026 */
     {"kandinsky5", "FlowMatchEulerDiscreteScheduler", "shift=10", "guidance.scale=5", 50, 0, 0, 1, NULL, "Kandinsky 5, video"}, /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
     {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", "shift=7", "", 50, 0, 6, 1, NULL, "HunyuanVideo; Kong et al. 2024"},
     {"hunyuan_video1.5", "FlowMatchEulerDiscreteScheduler", "shift=5", "guidance.scale=6", 50, 0, 0, 1, NULL, "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7"}, /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
     {"wan2.1", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
+    {"wan2.2_t2v", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, NULL,
+     "Wan 2.2 T2V A14B: from the first t below 875 on its second network, with guidance.scale 3"}, /* Wan2.2 wan/configs, March 2026 */
+    {"wan2.2_i2v", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, NULL,
+     "Wan 2.2 I2V A14B: from the first t below 900 on its second network"}, /* the same */
     {"wan2.2_5b", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.2 TI2V 5B"}, /* Wan2.2 wan/configs, March 2026 */
     {"cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos 1.0; diffusers' conversion script"},
     {"cosmos_predict2.5", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos Predict 2.5; diffusers' conversion script"},
@@ -13318,7 +13327,8 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dkp_say_words(&job, row->settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK) status = dk_config_set(&set, row->more);
-    if (status == DK_OK && fabs(c->guidance.scale) > 0) set.guidance.scale = c->guidance.scale;
+    if (status == DK_OK && (fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0))
+        set.guidance.scale = c->guidance.scale;
     status = dkp_end_job(&job, c, status);
     if (more) more->class_name = given.class_name, more->ignored[0] = 0;
     return status;

@@ -681,6 +681,10 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         {"kandinsky5_image", 50, {1000, 1000 * 147.0 / 148, 1000 * 144.0 / 146}, 3.5},
         {"hunyuan_video1.5", 50, {1000, 1000 * 245.0 / 246, 1000 * 240.0 / 242}, 6},
         {"wan2.2_5b", 50, {999, 995, 991}, 5},
+        {"ltx2", 40, {1000.0000000000002, 996.4491993761544, 992.7366688384662}, 3}, /* its scheduler at 4096 tokens, stretched to end at 0.1 */
+        {"wan2.2_t2v", 40, {999, 997, 995}, 4},
+        {"wan2.2_i2v", 40, {999, 994, 989}, 3.5},
+        {"lumina2", 50, {0, 1 - 294.0 / 295, 1 - 288.0 / 290}, 4}, /* 1 - 6 t/(1 + 5 t) */
         {"mochi", 64, {0, 1000 * 0.025 / 32, 2000 * 0.025 / 32}, 4.5}, /* its linear part: 1000 (1 - sigma) */
         {"ace_step1.5_turbo", 8, {1, 21.0 / 22, 18.0 / 20}, 0},
         {"f5_tts", 32, {0, 0.001204543794827595, 0.004815273327803071}, 3}, /* 1 - cos(pi v/2) */
@@ -700,7 +704,7 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         assert_int_equal(dk_config_for(&c, rows[i].name, NULL), DK_OK);
         check_near(c.guidance.scale, rows[i].scale, 0, rows[i].name);
         assert_int_equal(c.steps, rows[i].steps);
-        c.guidance.scale = 0;
+        memset(&c.guidance, 0, sizeof c.guidance);
         assert_int_equal(dk_record(&plan, &c), DK_OK);
         for (int k = 0; k < 3; k++) check_near(plan.call[k].condition, rows[i].told[k], 1e-9 * (1 + rows[i].told[k]), rows[i].name);
         check_near(plan.level[plan.levels - 1].sigma, 0, 0, rows[i].name);
