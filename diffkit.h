@@ -9220,14 +9220,14 @@ DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size
 
 /* The first element from *at on that is NaN or infinite; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
-    enum { LINE = 64, FEW = 256, FAR = 1 << 18 }; /* bytes */
+    enum { LINE = 64, FEW = 256, WIDE = 1 << 18 }; /* bytes */
     const size_t bytes = dkp_number_bytes(number), to = end * bytes;
     const uint64_t each = bytes == 2 ? 0x0001000100010001u : bytes == 4 ? 0x0000000100000001u : 1;
     const int mantissa = number == DK_NUMBER_FP16 ? 10 : number == DK_NUMBER_BF16 ? 7 : bytes == 4 ? 23 : 52;
     const dkp_exponents e = {~(each << (8 * bytes - 1)), each << mantissa, each << (8 * bytes - 1)};
     const char *v = (const char *)vector;
     size_t i = *at * bytes;
-    for (size_t j = 0; i + 4 * FAR <= to && !dkp_bad(&e, v + i + j, FAR, FEW); i += j ? 0 : 4 * FAR) j = (j + FEW) % FAR;
+    for (size_t j = 0; i + 4 * WIDE <= to && !dkp_bad(&e, v + i + j, WIDE, FEW); i += j ? 0 : 4 * WIDE) j = (j + FEW) % WIDE;
     while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
     while (i + LINE <= to && !dkp_bad(&e, v + i, 0, LINE)) i += LINE;
     uint64_t w = 0;
