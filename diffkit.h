@@ -1249,7 +1249,8 @@ typedef struct dk_table {
 /* The numbers that a table of so many steps has at most, but for the counts. */
 #define DK_TABLE_ROOM(steps) ((steps) * ((steps) + 9) / 2 + 1)
 
-/* The table stays the caller's. The config's grid must be zero, for the table has the levels; steps: 0, or as many. */
+/* The table stays the caller's. The config's grid must be zero, but for strength = 1 with START_DATA, for the table has the
+   levels; steps: 0, or as many. */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
@@ -4564,8 +4565,11 @@ static dk_status dkp_resolve_table(dk_config *c, char *message) {
     const dk_table *t = (const dk_table *)c->sampler.user;
     dk_grid *g = &c->grid;
     if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit)
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
         g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+        if (c->steps > 0 && c->steps != t->steps)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
+    }
     if (c->steps == 0) c->steps = t->steps;
     return DK_OK;
 }
