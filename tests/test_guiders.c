@@ -190,7 +190,7 @@ static void guiders_refuse_what_they_cannot_do(void **state) {
         {guide_normed, &threes, "guidance.scale=3"},        {guide_projected, &multitalk, "guidance.scale=3"},
         {guide_perpendicular, NULL, "guidance.scale=3"},    {guide_frames, &none, "guidance.scale=3"},
         {guide_projected, &multitalk, "guidance.scale=3 guidance.branches=3 guidance.memory=1"},
-        {guide_frames, &three, "guidance.scale=3"},
+        {guide_frames, &three, "guidance.scale=3"},         {guide_frames, NULL, "guidance.scale=3"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
