@@ -821,7 +821,8 @@ typedef struct dk_config {
     const dk_phase *phases; /* phase_count of them, each beginning after those before; read while recording */
     int phase_count;
     dk_start start;
-    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
+    double start_scale; /* of draw 0 in x; 0: the first level's sigma. Models and files set what their pipelines begin with.
+                           It holds for START_NOISE alone, so that a model's config serves image to image, too */
     double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, their sum */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
