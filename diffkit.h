@@ -783,7 +783,7 @@ typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_ev
    refiner. A step belongs to the last of the phases that have begun with it, or to none. Zero is no phase. */
 typedef struct dk_phase {
     int step;     /* begins with step 1 .. steps - 1; 0: with each that starts below `level` */
-    double level;
+    double level; /* of the schedule, with noise */
     dk_unit unit; /* of level; zero: the schedule's t */
     /* Begins anew, as a run from there to the phase's end would, but for the numbers of draws. NULL: the sampler before goes on,
        with all that it remembers. */
@@ -821,7 +821,8 @@ typedef struct dk_config {
     const dk_phase *phases; /* phase_count of them, each beginning after those before; read while recording */
     int phase_count;
     dk_start start;
-    double start_scale; /* of draw 0 in x, with START_NOISE; 0: the first level's sigma. Pipelines of diffusers begin with others */
+    double start_scale; /* of draw 0 in x; 0: the first level's sigma. Models and files set what their pipelines begin with.
+                           It holds for START_NOISE alone, so that a model's config serves image to image, too */
     double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, their sum */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
@@ -1249,7 +1250,8 @@ typedef struct dk_table {
 /* The numbers that a table of so many steps has at most, but for the counts. */
 #define DK_TABLE_ROOM(steps) ((steps) * ((steps) + 9) / 2 + 1)
 
-/* The table stays the caller's. The config's grid must be zero, for the table has the levels; steps: 0, or as many. */
+/* The table stays the caller's. The config's grid must be zero, but for strength = 1 with START_DATA, for the table has the
+   levels; steps: 0, or as many. */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
@@ -4565,8 +4567,11 @@ static dk_status dkp_resolve_table(dk_config *c, char *message) {
     const dk_table *t = (const dk_table *)c->sampler.user;
     dk_grid *g = &c->grid;
     if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit)
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
         g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+        if (c->steps > 0 && c->steps != t->steps)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
+    }
     if (c->steps == 0) c->steps = t->steps;
     return DK_OK;
 }
@@ -7982,9 +7987,17 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must be none with guidance.scale or a function");
     for (const dk_ramp *r = g->ramps; r < g->ramps + DK_RAMPS; r++)
         sum += r->steps < 0 || r->steps > 1000000 ? HUGE_VAL : r->from - r->to + fabs(r->from);
-    int listed = dkp_finite(sum) ? dkp_scale_at(g, 0, steps, &scale) : -1;
+    if (!dkp_finite(sum))
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must have finite scales, for 0 .. 1000000 steps each");
+    int listed = dkp_scale_at(g, 0, steps, &scale);
     if (listed == steps) return DK_OK;
-    return dkp_fail(message, "steps of guidance.schedule", listed, "as many as are run, of finite scales");
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed, steps);
+}
+
+/* Whether a step can: there are levels below. */
+static int dkp_starts_below(const dk_config *c, const dk_phase *p) {
+    dk_level l = dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level);
+    return l.alpha >= 0 && l.sigma > 0;
 }
 
 /* What phases have is checked in the place of the config's own. */
@@ -7992,15 +8005,17 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
     const dk_sampler sampler = c->sampler;
     const dk_guidance guidance = c->guidance;
     dk_status status = DK_OK;
-    if (!c->phases != !c->phase_count) return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
+    if (!c->phases != !c->phase_count || c->phase_count < 0)
+        return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
     for (int k = 0; k < c->phase_count && status == DK_OK; k++) {
         const dk_phase *p = &c->phases[k];
-        int by_level = p->step == 0;
+        int by_level = p->step == 0, any = p->unit || dkp_set(p->level) || p->sampler || p->guidance;
         if (p->sampler) c->sampler = *p->sampler, dkp_default_sampler(&c->sampler);
         if (p->guidance) c->guidance = *p->guidance;
         if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
         else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
         else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
+        else if (by_level && any && !dkp_starts_below(c, p)) status = dkp_fail(message, "level", p->level, "a level of the schedule with noise, or step > 0");
         else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);

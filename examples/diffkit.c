@@ -503,7 +503,13 @@ static int check_options(arguments *a, int default_steps) {
         return WRONG;
     }
     if (a->levels) c->steps = a->level_count - 1;
-    else if (c->steps == STEPS_UNSET) c->steps = default_steps;
+    else if (c->steps == STEPS_UNSET) c->steps = a->file_table ? 0 : default_steps;
+    dk_sampler none;
+    memset(&none, 0, sizeof none);
+    if (a->file_table && memcmp(&c->sampler, &none, sizeof none) != 0) {
+        fprintf(stderr, "diffkit: --table: must not be given with --sampler or a sampler's field\n");
+        return WRONG;
+    }
     for (int k = 0; k < a->phase_count; k++)
         if (read_phase(a, k) != OK) return WRONG;
     if (a->phase_count) c->phases = a->phases, c->phase_count = a->phase_count;
@@ -1130,7 +1136,6 @@ static int run_sample(arguments *a) {
     free(json);
     if (status) return fprintf(stderr, "diffkit: %s: %s\n", a->file_table, message), WRONG;
     a->c.sampler = dk_table_sampler(&t);
-    if (a->c.steps == 20) a->c.steps = 0;
     return with_digits(a, draw_digits);
 }
 

@@ -6,7 +6,7 @@
    w is guidance.scale as it holds at the step. C, U, B and N are the outputs of branches 0, 1, 2 and 2, as what
    guidance.space says; by default that is what the network puts out, as in the programs that are named. Vectors must be
    here, not with a back end. What is given as `user` must outlive the run. A guider returns nonzero where a layout does not
-   divide a sample, and where it lacks memory or branches. */
+   divide a sample, and where it lacks memory, branches or its `user`. */
 #ifndef EXAMPLES_GUIDERS_H
 #define EXAMPLES_GUIDERS_H
 
@@ -106,9 +106,10 @@ typedef struct guide_norms {
     double least, most; /* most 0: no limit */
 } guide_norms;
 
-/* user: guide_norms. */
+/* user: guide_norms; NULL: all zero. */
 static inline int guide_normed(void *user, const dk_outputs *o) {
-    const guide_norms *n = (const guide_norms *)user;
+    static const guide_norms plain = {{0, 0}, 0, 0, 0};
+    const guide_norms *n = user ? (const guide_norms *)user : &plain;
     size_t i = 0;
     for (guide_group g; guide_next(o, n->layout, i, &g); i++) {
         guide_sum(o, &g, o->weight);
@@ -132,9 +133,10 @@ typedef struct guide_apg {
 } guide_apg;
 
 /* G = C + (w - 1) P(C - B) + (scale2 - 1) P(B - U), B = U where there is one condition. P adds momentum times the difference
-   before, makes it no longer than `limit`, and takes `parallel` of what is along C. user: guide_apg. */
+   before, makes it no longer than `limit`, and takes `parallel` of what is along C. user: guide_apg; NULL: all zero. */
 static inline int guide_projected(void *user, const dk_outputs *o) {
-    const guide_apg *a = (const guide_apg *)user;
+    static const guide_apg plain = {{0, 0}, 0, 0, 0, 0, 0, 0};
+    const guide_apg *a = user ? (const guide_apg *)user : &plain;
     const int two = o->branches > 2;
     const dk_real *C = o->output[0], *U = o->output[1], *from[2] = {C, o->output[2]}, *to[2] = {two ? o->output[2] : U, U};
     double w = a->scale > 0 ? a->scale : o->weight[0];
@@ -171,7 +173,7 @@ typedef struct guide_video {
 /* user: guide_video. */
 static inline int guide_frames(void *user, const dk_outputs *o) {
     const guide_video *v = (const guide_video *)user;
-    const guide_layout frame = {1, v->frames && o->eval->dim % v->frames == 0 ? o->eval->dim / v->frames : 0};
+    const guide_layout frame = {1, v && v->frames && o->eval->dim % v->frames == 0 ? o->eval->dim / v->frames : 0};
     size_t i = 0;
     for (guide_group g; frame.count && guide_next(o, frame, i, &g); i++) {
         double w = o->weight[0];

@@ -146,6 +146,7 @@ static inline dk_status table_of(dk_table *t, double *numbers, size_t room, dk_c
     if (!status) {
         snprintf(t->name, sizeof t->name, "%.63s", c->sampler.name ? c->sampler.name : "adams2");
         memset(&run.grid, 0, sizeof run.grid), run.sampler = dk_table_sampler(t), run.steps = 0;
+        if (run.start == DK_START_DATA) run.grid.strength = 1;
         status = dk_record(&again, &run);
         if (status) snprintf(c->message, sizeof c->message, "%s", dk_message(&run));
         else if (!table_same_calls(&plan, &again))

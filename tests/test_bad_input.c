@@ -702,8 +702,8 @@ static void tables_say_what_is_wrong(void **state) {
     memset(&plan, 0, sizeof plan);
     for (int k = 0; k < 8; k++) {
         static const char *const messages[] = {"guidance.scale = 4: must be dk_table.guidance, which the table is made for",
-                                               "steps = 3: must be below grid.level_count",
-                                               "steps = 1: must be dk_table.steps",
+                                               "steps = 3: must be 0, or 2 as the table has",
+                                               "steps = 1: must be 0, or 2 as the table has",
                                                ": must be 0, and all of the grid: the table has the levels",
                                                "grid.shift = 2: must be 0: levels are taken verbatim",
                                                "table.steps = 0: must be 1 .. 10000",

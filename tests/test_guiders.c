@@ -190,7 +190,7 @@ static void guiders_refuse_what_they_cannot_do(void **state) {
         {guide_normed, &threes, "guidance.scale=3"},        {guide_projected, &multitalk, "guidance.scale=3"},
         {guide_perpendicular, NULL, "guidance.scale=3"},    {guide_frames, &none, "guidance.scale=3"},
         {guide_projected, &multitalk, "guidance.scale=3 guidance.branches=3 guidance.memory=1"},
-        {guide_frames, &three, "guidance.scale=3"},
+        {guide_frames, &three, "guidance.scale=3"},         {guide_frames, NULL, "guidance.scale=3"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -545,9 +545,9 @@ static void scales_follow_their_list(void **state) {
 
 static void wrong_lists_of_scales_are_refused(void **state) {
     static const char *const rows[][2] = {
-        {"guidance.schedule=7x45+3x3", "steps of guidance.schedule = 48: must be as many as are run, of finite scales"},
-        {"guidance.schedule=7x3", "steps of guidance.schedule = 3: must be as many as are run, of finite scales"},
-        {"guidance.schedule=7x3+0", "steps of guidance.schedule = 3: must be as many as are run, of finite scales"},
+        {"guidance.schedule=7x45+3x3", "steps of guidance.schedule = 48: must be 6, as many as are run"},
+        {"guidance.schedule=7x3", "steps of guidance.schedule = 3: must be 6, as many as are run"},
+        {"guidance.schedule=7x3+0", "steps of guidance.schedule = 3: must be 6, as many as are run"},
         {"guidance.scale=2 guidance.schedule=7x6", "guidance.schedule: must be none with guidance.scale or a function"},
         {"guidance.schedule=7x6 sampler=rk45", "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a "
                                                "list of scales must be 0 with step-size control (sampler.rtol, atol)"},
@@ -577,7 +577,7 @@ static void wrong_lists_of_scales_are_refused(void **state) {
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     c.guidance.ramps[0].from = 2, c.guidance.ramps[0].steps = -6;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "steps of guidance.schedule = -1: must be as many as are run, of finite scales");
+    assert_string_equal(dk_message(&c), "guidance.schedule: must have finite scales, for 0 .. 1000000 steps each");
     c.guidance.ramps[0].steps = 0, c.guidance.ramps[0].to = 2;
     assert_int_equal(dk_resolve(&c), DK_OK);
     c.guidance.schedule = other_guider;

@@ -240,6 +240,10 @@ static void refusals_name_phase_and_field(void **state) {
         {-1, 0, 0, NULL, NULL, "phases[1], step = -1: must be 0 .. steps - 1"},
         {6, 0, 0, NULL, NULL, "phases[1], step = 6: must be 0 .. steps - 1"},
         {3, 0.5, 0, NULL, NULL, "phases[1], level = 0.5: must be 0 with step"},
+        {0, 875, 0, NULL, NULL, "phases[1], level = 875: must be a level of the schedule with noise, or step > 0"},
+        {0, -0.1, DK_UNIT_SIGMA, NULL, NULL, "phases[1], level = -0.1: must be a level of the schedule with noise, or step > 0"},
+        {0, 1, DK_UNIT_DATA, NULL, NULL, "phases[1], level = 1: must be a level of the schedule with noise, or step > 0"},
+        {0, 0, 0, NULL, "guidance.scale=2", "phases[1], level = 0: must be a level of the schedule with noise, or step > 0"},
         {0, HUGE_VAL, 0, NULL, NULL, "phases[1], level = inf: must be finite"},
         {3, 0, DK_UNIT_FLOW, NULL, NULL, "phases[1], unit = 3: must be a dk_unit, default with step"},
         {0, 1, 99, NULL, NULL, "phases[1], unit = 99: must be a dk_unit, default with step"},
@@ -258,6 +262,9 @@ static void refusals_name_phase_and_field(void **state) {
     c.phases = phases;
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "phase_count = 0: must be as many as phases has");
+    c.phase_count = -1;
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "phase_count = -1: must be as many as phases has");
     c.phase_count = 2;
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     for (int i = 0; i < COUNT(rows); i++) {

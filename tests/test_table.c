@@ -188,6 +188,28 @@ static void the_table_of_a_sampler_runs_as_the_sampler(void **state) {
     assert_in_range(made, 400, 1000);
 }
 
+/* Image to image: the table begins where the config's grid does. */
+static void tables_of_runs_on_data_begin_where_these_do(void **state) {
+    static const dk_real data[DIM] = {(dk_real)0.7, (dk_real)-0.7, (dk_real)0.2};
+    static double numbers[ROOM];
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        static const double strength[] = {0.3, 0.6, 1};
+        dk_config c = check_config("edm", "dpmpp_2m", 9);
+        dk_table t;
+        dk_real x[DIM], y[DIM];
+        c.prediction = DK_PREDICT_X0, c.dim = DIM, c.start = DK_START_DATA, c.grid.strength = strength[k];
+        assert_int_equal(table_of(&t, numbers, ROOM, &c), DK_OK);
+        assert_int_equal(t.steps, k == 0 ? 2 : k == 1 ? 5 : 9);
+        memcpy(x, data, sizeof x), memcpy(y, data, sizeof y);
+        assert_int_equal(dk_sample(&c, denoise, NULL, x), DK_OK);
+        memset(&c.grid, 0, sizeof c.grid);
+        c.grid.strength = 1, c.sampler = dk_table_sampler(&t), c.steps = 0;
+        assert_int_equal(dk_sample(&c, denoise, NULL, y), DK_OK);
+        for (int i = 0; i < DIM; i++) check_near((double)y[i], (double)x[i], 10 * check_tiny, t.name);
+    }
+}
+
 static void what_is_no_table_is_refused(void **state) {
     static double numbers[ROOM];
     static const struct {
@@ -489,6 +511,7 @@ int main(void) {
         cmocka_unit_test(a_table_reaches_back_a_hundred_steps),
         cmocka_unit_test(a_table_is_one_of_all_families),
         cmocka_unit_test(the_table_of_a_sampler_runs_as_the_sampler),
+        cmocka_unit_test(tables_of_runs_on_data_begin_where_these_do),
         cmocka_unit_test(what_is_no_table_is_refused),
         cmocka_unit_test(learned_solvers_of_papers_are_tables),
         cmocka_unit_test(numbers_are_written_and_read_to_the_bit),

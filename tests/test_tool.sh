@@ -289,6 +289,9 @@ tells_error() { # a hundredth of it with ten times the steps, by the method's or
 check "sample tells its error where it can" tells_error
 check "a sampler's table draws what the sampler does" tables
 check "a table that is none" no_table
+check "a table and a sampler" refuses '--table: must not be given with --sampler' sample --table "$dir/heun.json" --sampler euler
+check "a table and a sampler's field" refuses '--table: must not be given with --sampler' sample --table "$dir/heun.json" --eta 1
+check "steps that are not the table's" refuses 'steps = 20: must be 0, or 5 as the table has' sample --table "$dir/heun.json" --steps 20
 check "a table has no noise" refuses 'table of euler_ancestral: it must have no noise' table --sampler euler_ancestral
 check "fit prints a table as C, and says when its budget is spent" fits
 check "tune ranks what has no noise" tunes

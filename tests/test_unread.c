@@ -131,6 +131,21 @@ static void what_a_schedule_may_set_is_not_asked_for(void **state) {
     dk_plan_free(&plan);
 }
 
+/* Pipelines begin with unit noise; on data, or on a state, a model's start_scale is not asked for. */
+static void models_begin_on_data_too(void **state) {
+    int scaled = 0;
+    (void)state;
+    for (int i = 0; dk_model_at(i); i++) {
+        dk_config c;
+        memset(&c, 0, sizeof c);
+        assert_int_equal(dk_config_for(&c, dk_model_at(i)->name, NULL), DK_OK);
+        scaled += c.start_scale > 0;
+        c.start = DK_START_DATA, c.grid.strength = 1, c.dim = 1;
+        if (dk_resolve(&c)) fail_msg("%s: %s", dk_model_at(i)->name, dk_message(&c));
+    }
+    assert_in_range(scaled, 10, 1000);
+}
+
 /* Karras et al. 2022: sigma = t, so that the range of t is that of sigma. A table of 50 has the timesteps 0 .. 49. */
 static void times_follow_the_other_fields_of_a_schedule(void **state) {
     static const struct {
@@ -200,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_named_grid_stands_above_a_samplers),
         cmocka_unit_test(comfyui_grids_end_with_the_table_on_plain_flow),
         cmocka_unit_test(what_a_schedule_may_set_is_not_asked_for),
+        cmocka_unit_test(models_begin_on_data_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
