@@ -55,11 +55,14 @@ MAKEFLAGS += -j2
 STD ?= c11
 COMPILE = $(CC) $(if $(findstring ++,$(STD)),-x c++) -std=$(STD) $(WARN) -I. -DDK_REAL=$(REAL)
 
+# Flags that a program can be built with. The probe is no /dev/null, which tcc as root would replace by a file.
+probe = $(shell file=$$(mktemp) && echo 'int main(void){return 0;}' | $(CC) $(1) -x c - -o "$$file" 2>/dev/null && echo $(1); rm -f "$$file")
+
 # OpenMP runs the demo network's images in parallel; everything works without it.
-OPENMP := $(shell echo 'int main(void){return 0;}' | $(CC) -fopenmp -x c - -o /dev/null 2>/dev/null && echo -fopenmp)
+OPENMP := $(call probe,-fopenmp)
 
 # The widest vectors of this machine, for the demo network: twice as fast or more. What is built here then runs here only.
-NATIVE := $(shell echo 'int main(void){return 0;}' | $(CC) -march=native -mprefer-vector-width=512 -x c - -o /dev/null 2>/dev/null && echo -march=native -mprefer-vector-width=512)
+NATIVE := $(call probe,-march=native -mprefer-vector-width=512)
 
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin

@@ -3,10 +3,11 @@
 # Where cmocka is missing, says the package manager's command, and runs it only as root (in a container, in CI) or where the
 # package manager needs no more rights; never by sudo. Where that does not bring it, tests/mini/cmocka.h stands for it.
 # CMOCKA=mini: that in any case.
-file=$1 cc=${CC:-cc}
+file=$1 cc=${CC:-cc} probe=$(mktemp) # no /dev/null, which tcc as root would replace by a file
+trap 'rm -f "$probe"' EXIT
 found() {
     printf '#include <stdarg.h>\n#include <stddef.h>\n#include <setjmp.h>\n#include <stdint.h>\n#include <cmocka.h>\nint main(void) { return 0; }\n' |
-        $cc -x c - -o /dev/null -lcmocka 2>/dev/null
+        $cc -x c - -o "$probe" -lcmocka 2>/dev/null
 }
 offer() { # COMMAND, and one for a list of packages that is missing or old
     echo "cmocka is missing. To install it: $1"
