@@ -5024,20 +5024,21 @@ enum { DKP_SLOTS = 32 }; /* of each kind: plans that have more keep theirs */
 /* Buffers that get other numbers. */
 typedef struct dkp_renumbering {
     dk_plan *p;
-    char *now;                            /* of each value, its new slot */
+    unsigned char *now;                   /* of each value, its new slot */
     int number[DKP_SLOTS], in[DKP_SLOTS]; /* of slot k: its new number, and the value that lies in it; -1: none */
     char needed[DK_VALUE_HALF + 1][DKP_SLOTS]; /* a new slot of each kind: whether the pass must leave it as it is */
 } dkp_renumbering;
 
 static void dkp_need(dkp_renumbering *s, int value) {
-    int kind = s->p->value[value].kind;
-    if (kind <= DK_VALUE_HALF) s->needed[kind][(int)s->now[value]] = 1;
+    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
+    if (kind <= DK_VALUE_HALF) s->needed[kind][s->now[value]] = 1;
 }
 
 static void dkp_lay(dkp_renumbering *s, int value) {
-    int slot = s->p->value[value].slot, kind = s->p->value[value].kind, full = kind == DK_VALUE_BUFFER;
+    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
+    int slot = s->p->value[value].slot, full = kind == DK_VALUE_BUFFER;
     if (kind > DK_VALUE_HALF) return;
-    s->now[value] = (char)(full ? s->number[slot] : slot);
+    s->now[value] = (unsigned char)(full ? s->number[slot] : slot);
     if (full) s->in[slot] = value;
 }
 
@@ -5062,7 +5063,7 @@ static int dkp_mark_needed(dkp_renumbering *s, const dk_pass *pass) {
    to x. 1 where all that is needed is left as it is. */
 static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int slots) {
     const dk_value *dst = &s->p->value[row->dst];
-    int kind = dst->kind;
+    dk_value_kind kind = (dk_value_kind)dst->kind;
     for (int k = 0; k < slots && kind == DK_VALUE_BUFFER; k++) {
         int *number = &s->number[dst->slot], old = *number, there = s->in[k], read = 0;
         if (row->dst == result ? s->number[k] : !s->needed[kind][old] || s->needed[kind][s->number[k]]) continue;
@@ -5071,7 +5072,7 @@ static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int s
         *number = s->number[k], s->number[k] = old;
     }
     dkp_lay(s, row->dst);
-    return kind > DK_VALUE_HALF || !s->needed[kind][(int)s->now[row->dst]];
+    return kind > DK_VALUE_HALF || !s->needed[kind][s->now[row->dst]];
 }
 
 /* 1 if the result then lies in x. */
@@ -5099,7 +5100,7 @@ static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
     dkp_renumbering s;
     int slots = p->buffers + 1;
     if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
-    s.p = p, s.now = scratch;
+    s.p = p, s.now = (unsigned char *)scratch;
     for (int i = 0; i < p->calls; i++)
         if (p->call[i].branches > 1) slots = 0; /* outputs follow one another */
     if (!dkp_renumber_all(&s, result, slots)) dkp_renumber_all(&s, result, 0);
@@ -13112,7 +13113,7 @@ static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_js
 
 /* The config becomes what was read, or has a message more. */
 static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
-    if (status == DK_OK) {
+    if (status == DK_OK && j->of) {
         j->more->class_name = j->of->name;
         *c = *j->c;
         c->message[0] = 0;
