@@ -135,16 +135,4 @@ static int device_rows(void *user, dk_run *run, const dk_pass *pass) {
     return failed;
 }
 
-static int device_get(void *user, dk_run *run, dk_value_kind kind, int slot, void *to) {
-    (void)user;
-    return device_copy(run, kind == DK_VALUE_GIVEN ? 1 + dk_run_plan(run)->buffers + slot : slot, to, NULL);
-}
-
-static int device_put(void *user, dk_run *run, dk_value_kind kind, int slot, const void *from) {
-    (void)user, (void)kind;
-    return device_copy(run, slot, NULL, from);
-}
-
-static const dk_backend device_backend = {NULL, device_rows, NULL, NULL, device_begin, device_end, device_get, device_put};
-
 #include "program.h"

@@ -1,4 +1,17 @@
-/* program.h: what the back ends here are shown with. Digits are drawn on this machine and on the device, and compared. */
+/* program.h: what the back ends here have in common, and are shown with: digits are drawn on this machine and on the device,
+   and compared. */
+static int device_get(void *user, dk_run *run, dk_value_kind kind, int slot, void *to) {
+    (void)user;
+    return device_copy(run, kind == DK_VALUE_GIVEN ? 1 + dk_run_plan(run)->buffers + slot : slot, to, NULL);
+}
+
+static int device_put(void *user, dk_run *run, dk_value_kind kind, int slot, const void *from) {
+    (void)user, (void)kind;
+    return device_copy(run, slot, NULL, from);
+}
+
+static const dk_backend device_backend = {NULL, device_rows, NULL, NULL, device_begin, device_end, device_get, device_put};
+
 #ifndef BACKEND_ALONE /* tests/backend has a program of its own */
 #include "../digits.h"
 #include <math.h>
