@@ -868,8 +868,8 @@ typedef struct dk_eval {
     uint16_t *output_half, *uncond_output_half;
     double t;        /* what the network is conditioned on */
     dk_level level;  /* in the sampler's schedule */
-    double t_end;    /* The same where the step ends, or, with noise behind it, where that begins: the second time of flow maps. */
-    dk_level end;    /* A step to sigma = 0 has no finite lambda or c_noise */
+    double t_end;    /* what it would be conditioned on at `end`: the second time of flow maps */
+    dk_level end;    /* where the step ends; noise behind the step begins there. At sigma = 0 lambda and c_noise are infinite */
     int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: the first one's size is
                         measured), 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
@@ -4941,6 +4941,14 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 /* How many branches there are up to a call. */
 static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
 
+/* The values that the network makes in a call; how many. */
+static int dkp_outputs(const dk_call *call, int value[DK_BRANCHES + 1]) {
+    int count = 0;
+    for (; count < call->branches; count++) value[count] = call->output + count;
+    if (call->uncond_output >= 0) value[count++] = call->uncond_output;
+    return count;
+}
+
 /* The values that a boundary reads; how many. */
 enum { DKP_MOST_VALUES = 2 * DK_BRANCHES };
 static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[DKP_MOST_VALUES]) {
@@ -5087,9 +5095,8 @@ static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
             if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
         if (pass->boundary == DK_BOUNDARY_GUIDER) dkp_lay(s, p->call[pass->index].guided);
         if (pass->boundary != DK_BOUNDARY_CALL) continue;
-        const dk_call *call = &p->call[pass->index];
-        for (int k = 0; k < call->branches; k++) dkp_lay(s, call->output + k);
-        if (call->uncond_output >= 0) dkp_lay(s, call->uncond_output);
+        int made[DK_BRANCHES + 1], count = dkp_outputs(&p->call[pass->index], made);
+        for (int k = 0; k < count; k++) dkp_lay(s, made[k]);
     }
     return s->now[result] == 0;
 }
@@ -5655,14 +5662,6 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     }
     run->own.again = run->own.waiting;
     return run->status = status;
-}
-
-/* The values that the network makes in a call; how many. */
-static int dkp_outputs(const dk_call *call, int value[DK_BRANCHES + 1]) {
-    int count = 0;
-    for (; count < call->branches; count++) value[count] = call->output + count;
-    if (call->uncond_output >= 0) value[count++] = call->uncond_output;
-    return count;
 }
 
 static const dk_call *dkp_open_call(const dk_run *run) {
