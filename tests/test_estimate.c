@@ -66,9 +66,9 @@ static void the_estimate_is_the_distance_to_the_trapezoidal_rule(void **state) {
             const double v = variance_of(i), u0 = 80.0 / 81, u1 = 2.0 / 3, y0 = u0 * (double)noise[i];
             const double f0 = (y0 - v / (v + 6400) * 81 * y0) / u0, y1 = y0 + (u1 - u0) * f0;
             const double f1 = (y1 - v / (v + 4) * 3 * y1) / u1, end = y1 - u1 * f1;
-            of += pow(end - (y0 + (u1 - u0) * (f0 + f1) / 2 - u1 * f1), 2) / DIM;
+            of += pow(end - (y0 + (u1 - u0) * (f0 + f1) / 2 - u1 * f1), 2) / (double)DIM;
         }
-        sum += of / BATCH, largest = fmax(largest, sqrt(of));
+        sum += of / (double)BATCH, largest = fmax(largest, sqrt(of));
     }
     check_near(estimated(c, &most, &truth), sqrt(sum), 10 * check_tiny, "estimate");
     check_near(most, largest, 10 * check_tiny, "of a sample");
