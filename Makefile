@@ -18,7 +18,7 @@
 #   make steer     particles that are steered towards a reward, by saves and loads, and within a batch
 #   make engine    digits on the side of a frame loop, several at once; make engine-window: in a window (SDL2)
 #   make backend-opencl  digits whose vectors stay on a device, by OpenCL; make backend-vulkan: by Vulkan
-#   make host-opencv  the digits network run by OpenCV; make host-libtorch: by libtorch (PYTHON=... with PyTorch)
+#   make host-opencv  the digits network run by OpenCV (PYTHON=... with PyTorch); make host-onnxruntime: by ONNX Runtime; make host-libtorch
 #   make mpi-sample  build/mpi_sample: any number of samples over many machines, kills survived (MPI); make mpi is the same
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
 #   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
@@ -67,7 +67,7 @@ NATIVE := $(call probe,-march=native -mprefer-vector-width=512)
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-quality bench-ideas bench-frechet bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-onnxruntime host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-quality bench-ideas bench-frechet bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -182,6 +182,7 @@ HOST = examples/hosts/host.h examples/digits.h examples/png.h diffkit.h $(DIGITS
 PYTHON ?= python3
 MPICC ?= mpicc
 OPENCV ?= -isystem /usr/include/opencv4
+ONNXRUNTIME ?= -isystem /usr/include/onnxruntime
 HOST_COMPILE = $(CXX) -std=c++17 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP)
 
 $(BUILD)/engine_loop: examples/engine_loop.c $(ENGINE) | $(BUILD)
@@ -198,6 +199,10 @@ $(BUILD)/digits.onnx $(BUILD)/digits.pt: examples/hosts/export.py examples/digit
 $(BUILD)/host_opencv: examples/hosts/opencv.cpp $(HOST) | $(BUILD)
 	$(call need,$(call INCLUDES,opencv2/dnn.hpp,$(OPENCV)),OpenCV's dnn module,libopencv-dnn-dev (Debian$(,) Ubuntu)$(,) or say where its headers are: OPENCV='-isystem ...')
 	$(HOST_COMPILE) $(OPENCV) $< -o $@ -lopencv_dnn -lopencv_core $(LIBS)
+
+$(BUILD)/host_onnxruntime: examples/hosts/onnxruntime.c $(HOST) | $(BUILD)
+	$(call need,$(call INCLUDES,onnxruntime_c_api.h,$(ONNXRUNTIME)),ONNX Runtime,libonnxruntime-dev (Debian 13$(,) Ubuntu 25.04) or an archive of its releases: ONNXRUNTIME='-isystem DIR/include -L DIR/lib -Wl$(,)-rpath$(,)DIR/lib')
+	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(ONNXRUNTIME) -lonnxruntime $(LIBS)
 
 $(BUILD)/host_libtorch: examples/hosts/libtorch.cpp $(HOST) | $(BUILD)
 	$(call need,$(call INCLUDES,torch/script.h,),libtorch,libtorch-dev (Debian$(,) Ubuntu))
@@ -236,6 +241,9 @@ engine-window: $(BUILD)/engine_window
 	$<
 
 host-opencv: $(BUILD)/host_opencv $(BUILD)/digits.onnx
+	$^
+
+host-onnxruntime: $(BUILD)/host_onnxruntime $(BUILD)/digits.onnx
 	$^
 
 host-libtorch: $(BUILD)/host_libtorch $(BUILD)/digits.pt

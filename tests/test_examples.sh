@@ -82,6 +82,7 @@ same_digits() {
     run "$build/$1" "$build/$2" 10 && grep -q '^largest difference.* below 0.01%$' "$dir/out" && is_png "$build/$1.png" 0000038a00000060 # 906 x 96
 }
 if builds "host_opencv" host_opencv digits.onnx; then check "OpenCV's digits are the C network's" same_digits host_opencv digits.onnx; fi
+if builds "host_onnxruntime" host_onnxruntime digits.onnx; then check "ONNX Runtime's digits are the C network's" same_digits host_onnxruntime digits.onnx; fi
 if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits are the C network's" same_digits host_libtorch digits.pt; fi
 
 # ---- shaders: what diffkit shader writes is what compilers of each language take; noise in C is the library's, to the bit

@@ -15,8 +15,8 @@ static inline int host_label(const dk_eval *e, int b) {
 /* Returns 0 if the digits are the same up to rounding. The picture goes next to the program. */
 static inline int host_compare(const char *name, dk_denoise_fn denoise, void *user, int count) {
     const double tolerance = 0.0001, pixel_range = 2; /* white is -1, ink is 1 */
+    static digits c_network; /* zero */
     char path[1024];
-    digits c_network = {};
     const char *wrong = unet_load(&c_network.net, "examples/digits/weights.bin");
     if (wrong) return fprintf(stderr, "%s: examples/digits/weights.bin: %s\n", name, wrong), 1;
     c_network.labels = host_labels, c_network.count = UNET_CLASSES;
