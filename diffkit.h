@@ -10344,7 +10344,8 @@ DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t roo
 /* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
 typedef struct dk_model_info {
     const char *name, *class_name;
-    const char *settings; /* key=value, what differs from the class's defaults */
+    const char *settings; /* key=value, what differs from the class's defaults; SCALED: Stable Diffusion's betas; FLOWS: flow
+                             prediction and sigmas */
     const char *more;     /* for dk_config_set: customary guidance, the network's time and sign, another sampler or grid */
     int steps;            /* customary */
     double tokens;        /* of its customary image size, where the shift depends on it */
@@ -10355,7 +10356,7 @@ typedef struct dk_model_info {
     const char *about;
 } dk_model_info;
 
-DK_API const dk_model_info *dk_model_at(int i); /* NULL past the end */
+DK_API int dk_model_at(int i, dk_model_info *m); /* fills *m; 0 past the end */
 /* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
    guidance.scale (or ramps) that is set before stays: 1 is for none. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
@@ -11349,274 +11350,153 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
 
 DKP_SMALL
 
-/* What other programs call samplers and grids. Names of one program are unique per kind; where programs differ in
-   what they mean by a name, each has its row, and "program:name" tells them apart. */
+/* What other programs call samplers and grids. Names of one program are unique per kind. Where programs differ in what they
+   mean by a name, each has its row, and "program:name" tells them apart. Letters before a name say whose it is. */
+static const char dkp_letters[] = "cakdrsinf";
+static const char *const dkp_peers[] = {"comfyui", "a1111", "k-diffusion", "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", "forge"};
+
 /* clang-format off */
 /* What names stand for, "=" for the library's own name, "-" for nothing; then the names. */
 #define DKP_BOTH(sampler, grid, settings, note, names) sampler "\0" grid "\0" settings "\0" note "\0" names "\0\0"
 #define DKP_SAMPLER(sampler, names) DKP_BOTH(sampler, "-", "", "", names)
 #define DKP_ENDS_EULER(sampler, names) DKP_BOTH(sampler, "-", "euler_to_data=1", "", names)
 #define DKP_GRID(grid, names) DKP_BOTH("-", grid, "", "", names)
-static const char dkp_of_comfyui[] =
-    DKP_SAMPLER("=", "euler\0heunpp2\0exp_heun_2_x0\0exp_heun_2_x0_sde\0lms\0lcm\0ipndm\0ipndm_v\0res_multistep\0"
-        "gradient_estimation\0er_sde\0seeds_2\0seeds_3\0ddim\0euler_cfg_pp\0dpmpp_2s_ancestral_cfg_pp\0dpmpp_2m_cfg_pp\0"
-        "res_multistep_cfg_pp\0res_multistep_ancestral_cfg_pp\0gradient_estimation_cfg_pp\0dpmpp_sde\0dpmpp_2m\0"
-        "dpmpp_2m_sde\0dpmpp_3m_sde\0res_multistep_ancestral")
-    DKP_ENDS_EULER("heun", "heun")
-    DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "ddpm")
-    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "euler_ancestral_cfg_pp")
-    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_ancestral")
-    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpmpp_2s_ancestral")
-    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "dpm_2")
-    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf", "dpm_2_ancestral")
-    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "dpm_adaptive")
-    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "dpm_fast")
-    DKP_SAMPLER("dpmpp_sde", "dpmpp_sde_gpu")
-    DKP_SAMPLER("dpmpp_2m_sde", "dpmpp_2m_sde_gpu")
-    DKP_SAMPLER("dpmpp_3m_sde", "dpmpp_3m_sde_gpu")
-    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "dpmpp_2m_sde_heun\0dpmpp_2m_sde_heun_gpu")
-    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "deis")
-    DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "sa_solver\0sa_solver_pece")
-    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "uni_pc")
-    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "uni_pc_bh2")
-    DKP_GRID("=", "simple\0sgm_uniform\0karras\0exponential\0ddim_uniform\0beta\0normal\0linear_quadratic\0kl_optimal")
-    DKP_GRID("karras", "KarrasScheduler")
-    DKP_GRID("exponential", "ExponentialScheduler")
-    DKP_GRID("polyexponential", "PolyexponentialScheduler")
-    DKP_GRID("laplace", "LaplaceScheduler")
-    DKP_GRID("beta", "BetaSamplingScheduler")
-    DKP_GRID("sd_turbo", "SDTurboScheduler")
-    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "VPScheduler")
-    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "AlignYourStepsScheduler")
-    DKP_GRID("gits", "GITSScheduler")
-    DKP_BOTH("-", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma", "OptimalStepsScheduler");
-static const char dkp_of_a1111[] =
-    DKP_SAMPLER("euler_ancestral", "Euler a\0k_euler_a\0k_euler_ancestral")
-    DKP_SAMPLER("euler", "Euler\0k_euler")
-    DKP_BOTH("lms", "-", "plain_last=1", "", "LMS\0k_lms")
-    DKP_ENDS_EULER("heun", "Heun\0k_heun")
-    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "DPM2\0k_dpm_2")
-    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "DPM2 a\0k_dpm_2_a")
-    DKP_SAMPLER("dpmpp_2s_ancestral", "DPM++ 2S a\0k_dpmpp_2s_a")
-    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0k_dpmpp_2m")
-    DKP_SAMPLER("dpmpp_sde", "DPM++ SDE\0k_dpmpp_sde")
-    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0k_dpmpp_2m_sde")
-    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "DPM++ 2M SDE Heun\0k_dpmpp_2m_sde_heun")
-    DKP_BOTH("dpmpp_3m_sde", "-", "grid.final=replace", "", "DPM++ 3M SDE\0k_dpmpp_3m_sde")
-    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "DPM adaptive\0k_dpm_ad")
-    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "DPM fast\0k_dpm_fast")
-    DKP_SAMPLER("lcm", "LCM\0k_lcm")
-    DKP_SAMPLER("ddim", "DDIM")
-    DKP_SAMPLER("euler_cfg_pp", "DDIM CFG++\0ddim_cfgpp")
-    DKP_SAMPLER("plms", "PLMS")
-    DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "Restart")
-    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "UniPC")
-    DKP_GRID("linspace", "Uniform")
-    DKP_GRID("karras", "Karras\0ka")
-    DKP_GRID("exponential", "Exponential\0exp")
-    DKP_GRID("polyexponential", "Polyexponential")
-    DKP_GRID("sgm_uniform", "SGM Uniform")
-    DKP_GRID("kl_optimal", "KL Optimal")
-    DKP_GRID("simple", "Simple")
-    DKP_GRID("normal", "Normal")
-    DKP_GRID("ddim_uniform", "DDIM")
-    DKP_GRID("beta_sigma", "Beta")
-    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "Align Your Steps");
-static const char dkp_of_k_diffusion[] =
-    DKP_SAMPLER("euler", "sample_euler")
-    DKP_SAMPLER("euler_ancestral", "sample_euler_ancestral")
-    DKP_ENDS_EULER("heun", "sample_heun")
-    DKP_SAMPLER("dpm2", "sample_dpm_2")
-    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "sample_dpm_2_ancestral")
-    DKP_SAMPLER("dpmpp_2s_ancestral", "sample_dpmpp_2s_ancestral")
-    DKP_SAMPLER("dpmpp_sde", "sample_dpmpp_sde")
-    DKP_SAMPLER("dpmpp_2m", "sample_dpmpp_2m")
-    DKP_SAMPLER("dpmpp_2m_sde", "sample_dpmpp_2m_sde")
-    DKP_SAMPLER("dpmpp_3m_sde", "sample_dpmpp_3m_sde")
-    DKP_BOTH("lms", "-", "plain_last=1", "", "sample_lms")
-    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "sample_dpm_adaptive")
-    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "sample_dpm_fast")
-    DKP_GRID("karras", "get_sigmas_karras")
-    DKP_GRID("exponential", "get_sigmas_exponential")
-    DKP_GRID("polyexponential", "get_sigmas_polyexponential")
-    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "get_sigmas_vp");
-static const char dkp_of_diffusers[] =
-    DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "DDIMScheduler")
-    DKP_SAMPLER("ddim", "DDIMParallelScheduler\0CogVideoXDDIMScheduler")
-    DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "DDIMInverseScheduler")
-    DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "RePaintScheduler")
-    DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "DDPMScheduler\0DDPMParallelScheduler")
-    DKP_SAMPLER("ddpm", "UnCLIPScheduler\0DDPMWuerstchenScheduler")
-    DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "PNDMScheduler")
-    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDMScheduler")
-    DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "EulerDiscreteScheduler\0EDMEulerScheduler")
-    DKP_SAMPLER("euler_ancestral", "EulerAncestralDiscreteScheduler")
-    DKP_ENDS_EULER("heun", "HeunDiscreteScheduler\0FlowMatchHeunDiscreteScheduler")
-    DKP_SAMPLER("dpm2", "KDPM2DiscreteScheduler")
-    DKP_SAMPLER("dpm2_ancestral", "KDPM2AncestralDiscreteScheduler")
-    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSDiscreteScheduler")
-    DKP_SAMPLER("dpmpp_sde", "DPMSolverSDEScheduler")
-    DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "DPMSolverMultistepScheduler")
-    DKP_SAMPLER("dpmpp_2m_sde", "CogVideoXDPMScheduler\0CosineDPMSolverMultistepScheduler")
-    DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "DPMSolverMultistepInverseScheduler")
-    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "DPMSolverSinglestepScheduler")
-    DKP_BOTH("deis", "-", "order=2", "", "DEISMultistepScheduler")
-    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPCMultistepScheduler")
-    DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "SASolverScheduler")
-    DKP_SAMPLER("dpmpp_2m", "EDMDPMSolverMultistepScheduler")
-    DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "FlowMatchEulerDiscreteScheduler")
-    DKP_SAMPLER("lcm", "FlowMatchLCMScheduler")
-    DKP_SAMPLER("euler", "FlowMapEulerDiscreteScheduler\0MiniMaxH3Scheduler")
-    DKP_SAMPLER("euler_ancestral_rf", "LTXEulerAncestralRFScheduler")
-    DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "KarrasVeScheduler")
-    DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "ScoreSdeVpScheduler")
-    DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "LCMScheduler")
-    DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "CMStochasticIterativeScheduler")
-    DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "SCMScheduler")
-    DKP_BOTH("tcd", "lcm", "", "", "TCDScheduler")
-    DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "ScoreSdeVeScheduler")
-    DKP_GRID("=", "leading\0trailing\0linspace")
-    DKP_GRID("karras", "use_karras_sigmas")
-    DKP_GRID("exponential", "use_exponential_sigmas")
-    DKP_GRID("beta_sigma", "use_beta_sigmas")
-    DKP_GRID("lambda", "use_lu_lambdas");
-static const char dkp_of_res4lyf[] =
-    DKP_SAMPLER("=", "res_2s\0res_3s\0dpmpp_2m\0dpmpp_2s\0ddim\0euler")
-    DKP_GRID("=", "bong_tangent")
-    DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "beta57")
-    DKP_SAMPLER("exp_heun_2_x0", "res_2s_rkmk2e\0res_2s_stable\0etdrk2_2s")
-    DKP_SAMPLER("dpmpp_3s", "res_3s_alt")
-    DKP_SAMPLER("etd3rk", "res_3s_cox_matthews")
-    DKP_SAMPLER("etd2cf3", "res_3s_lie")
-    DKP_BOTH("dpmpp_3s", "-", "alpha=0.5 alpha2=1", "", "res_3s_strehmel_weiner\0dpmpp_3s")
-    DKP_SAMPLER("krogstad", "res_4s_krogstad")
-    DKP_SAMPLER("strehmel_weiner", "res_4s_strehmel_weiner")
-    DKP_SAMPLER("etd4rk", "res_4s_cox_matthews")
-    DKP_SAMPLER("cfree4", "res_4s_cfree4")
-    DKP_SAMPLER("hochbruck_ostermann", "res_5s")
-    DKP_SAMPLER("exprk4s6", "res_6s")
-    DKP_SAMPLER("exprk5s8", "res_8s")
-    DKP_SAMPLER("exprk5s10", "res_10s")
-    DKP_SAMPLER("exprk6s15", "res_15s")
-    DKP_SAMPLER("etdrk3", "etdrk3_a_3s")
-    DKP_BOTH("dpmpp_3s", "-", "alpha=0.4444444444444444", "", "etdrk3_b_3s")
-    DKP_BOTH("dpmpp_2s", "-", "alpha=1", "", "dpmpp_sde_2s")
-    DKP_SAMPLER("lawson2a", "lawson2a_2s")
-    DKP_SAMPLER("lawson2b", "lawson2b_2s")
-    DKP_SAMPLER("lawson4", "lawson4_4s")
-    DKP_SAMPLER("genlawson4", "lawson41-gen_4s")
-    DKP_SAMPLER("modgenlawson4", "lawson41-gen-mod_4s")
-    DKP_SAMPLER("res_multistep", "res_2m\0abnorsett_2m")
-    DKP_SAMPLER("res_3m", "abnorsett_3m")
-    DKP_BOTH("res_3m", "-", "order=4", "", "abnorsett_4m")
-    DKP_BOTH("deis_rho", "-", "order=2", "", "deis_2m")
-    DKP_SAMPLER("deis_rho", "deis_3m")
-    DKP_BOTH("deis_rho", "-", "order=4", "", "deis_4m")
-    DKP_ENDS_EULER("ralston", "ralston_2s")
-    DKP_ENDS_EULER("ralston3", "ralston_3s")
-    DKP_ENDS_EULER("ralston4", "ralston_4s")
-    DKP_ENDS_EULER("midpoint", "midpoint_2s")
-    DKP_ENDS_EULER("heun", "heun_2s")
-    DKP_ENDS_EULER("heun3", "heun_3s")
-    DKP_ENDS_EULER("houwen_wray", "houwen-wray_3s")
-    DKP_ENDS_EULER("kutta3", "kutta_3s")
-    DKP_ENDS_EULER("ssp3", "ssprk3_3s")
-    DKP_ENDS_EULER("ssp43", "ssprk4_4s")
-    DKP_ENDS_EULER("rk38", "rk38_4s")
-    DKP_ENDS_EULER("rk4", "rk4_4s")
-    DKP_ENDS_EULER("butcher6", "rk6_7s")
-    DKP_ENDS_EULER("bogacki_shampine", "bogacki-shampine_4s")
-    DKP_ENDS_EULER("bogacki_shampine5", "bogacki-shampine_7s")
-    DKP_ENDS_EULER("dormand_prince", "dormand-prince_6s")
-    DKP_ENDS_EULER("dormand_prince8", "dormand-prince_13s")
-    DKP_ENDS_EULER("tsitouras", "tsi_7s");
-static const char dkp_of_invokeai[] =
-    DKP_SAMPLER("=", "ddim\0ddpm\0euler\0dpmpp_2m\0dpmpp_2m_sde\0dpmpp_sde\0lcm")
-    DKP_BOTH("=", "-", "order=2", "", "deis")
-    DKP_BOTH("=", "-", "plain_last=1", "", "lms\0pndm")
-    DKP_ENDS_EULER("=", "heun")
-    DKP_SAMPLER("euler_ancestral", "euler_a")
-    DKP_SAMPLER("dpm2", "kdpm_2")
-    DKP_SAMPLER("dpm2_ancestral", "kdpm_2_a")
-    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "dpmpp_2s")
-    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "dpmpp_3m")
-    DKP_BOTH("=", "-", "order=2 corrector=3 rule=bh2", "", "unipc")
-    DKP_BOTH("=", "lcm", "", "", "tcd")
-    DKP_GRID("karras", "k");
-static const char dkp_of_sdnext[] =
-    DKP_SAMPLER("euler", "Euler\0Euler FlowMatch\0Euler EDM")
-    DKP_SAMPLER("euler_ancestral", "Euler a")
-    DKP_SAMPLER("dpmpp_2m", "DPM++ 2M\0DPM++ 2M EDM")
-    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "DPM++ 3M")
-    DKP_SAMPLER("dpmpp_2m_sde", "DPM++ 2M SDE\0DPM++ Cosine")
-    DKP_SAMPLER("dpmpp_sde", "DPM SDE")
-    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "DPM++ 1S")
-    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "UniPC")
-    DKP_BOTH("deis", "-", "order=2", "", "DEIS")
-    DKP_ENDS_EULER("heun", "Heun\0Heun FlowMatch")
-    DKP_SAMPLER("dpm2", "KDPM2")
-    DKP_SAMPLER("dpm2_ancestral", "KDPM2 a")
-    DKP_SAMPLER("ddim", "DDIM\0DDIM Parallel\0CogX DDIM")
-    DKP_SAMPLER("ddpm", "DDPM\0DDPM Parallel")
-    DKP_BOTH("lms", "-", "plain_last=1", "", "LMSD")
-    DKP_BOTH("ipndm", "-", "plain_last=1", "", "IPNDM")
-    DKP_SAMPLER("lcm", "LCM\0LCM FlowMatch\0Flash FlowMatch")
-    DKP_BOTH("tcd", "lcm", "", "", "TCD");
-static const char dkp_of_forge[] =
-    DKP_SAMPLER("heunpp2", "HeunPP2")
-    DKP_SAMPLER("ipndm", "IPNDM")
-    DKP_SAMPLER("ipndm_v", "IPNDM_V")
-    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "DEIS")
-    DKP_SAMPLER("ddpm", "DDPM")
-    DKP_GRID("sd_turbo", "Turbo")
-    DKP_GRID("gits", "Align Your Steps GITS");
-static const char dkp_of_sd_cpp[] =
-    DKP_SAMPLER("=", "euler\0dpm2\0tcd\0ipndm\0ipndm_v\0lcm\0res_multistep\0res_2s\0er_sde\0euler_cfg_pp\0lms")
-    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "euler_a")
-    DKP_ENDS_EULER("heun", "heun")
-    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "dpm++2s_a")
-    DKP_SAMPLER("dpmpp_2m", "dpm++2m")
-    DKP_SAMPLER("dpmpp_2m_v2", "dpm++2mv2")
-    DKP_SAMPLER("euler_ancestral_cfg_pp", "euler_a_cfg_pp")
-    DKP_SAMPLER("gradient_estimation", "euler_ge")
-    DKP_SAMPLER("dpmpp_2m_sde", "dpm++2m_sde")
-    DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "dpm++2m_sde_bt")
-    DKP_BOTH("ddim", "simple", "", "", "ddim_trailing")
-    DKP_GRID("linspace", "discrete\0normal")
-    DKP_GRID("=", "karras\0exponential\0gits\0sgm_uniform\0simple\0smoothstep\0kl_optimal\0lcm\0bong_tangent\0"
-        "logit_normal\0beta")
-    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "ays");
-#undef DKP_BOTH
-#undef DKP_SAMPLER
-#undef DKP_ENDS_EULER
-#undef DKP_GRID
-static const struct {
-    const char *name, *rows;
-} dkp_peers[] = {{"comfyui", dkp_of_comfyui}, {"a1111", dkp_of_a1111}, {"k-diffusion", dkp_of_k_diffusion}, {"diffusers", dkp_of_diffusers}, {"res4lyf", dkp_of_res4lyf}, {"sd.cpp", dkp_of_sd_cpp}, {"invokeai", dkp_of_invokeai}, {"sdnext", dkp_of_sdnext}, {"forge", dkp_of_forge}};
+static const char dkp_sampler_names[] =
+    DKP_SAMPLER("=", "crsi:euler\0c:heunpp2\0c:exp_heun_2_x0\0c:exp_heun_2_x0_sde\0cs:lms\0csi:lcm\0cs:ipndm\0cs:ipndm_v\0cs:res_multistep\0"
+        "c:gradient_estimation\0cs:er_sde\0c:seeds_2\0c:seeds_3\0cri:ddim\0cs:euler_cfg_pp\0c:dpmpp_2s_ancestral_cfg_pp\0c:dpmpp_2m_cfg_pp\0"
+        "c:res_multistep_cfg_pp\0c:res_multistep_ancestral_cfg_pp\0c:gradient_estimation_cfg_pp\0ci:dpmpp_sde\0cri:dpmpp_2m\0ci:dpmpp_2m_sde\0"
+        "c:dpmpp_3m_sde\0c:res_multistep_ancestral\0rs:res_2s\0r:res_3s\0r:dpmpp_2s\0s:dpm2\0s:tcd\0i:ddpm")
+    DKP_ENDS_EULER("heun", "csi:heun\0an:Heun\0a:k_heun\0k:sample_heun\0r:heun_2s\0n:Heun FlowMatch")
+    DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "c:ddpm")
+    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:euler_ancestral_cfg_pp")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:euler_ancestral\0s:euler_a")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:dpmpp_2s_ancestral\0s:dpm++2s_a")
+    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "c:dpm_2\0a:DPM2\0a:k_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf", "c:dpm_2_ancestral")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:dpm_adaptive\0a:DPM adaptive\0a:k_dpm_ad\0"
+        "k:sample_dpm_adaptive")
+    DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "c:dpm_fast\0a:DPM fast\0"
+        "a:k_dpm_fast\0k:sample_dpm_fast")
+    DKP_SAMPLER("dpmpp_sde", "c:dpmpp_sde_gpu\0a:DPM++ SDE\0a:k_dpmpp_sde\0k:sample_dpmpp_sde\0n:DPM SDE")
+    DKP_SAMPLER("dpmpp_2m_sde", "c:dpmpp_2m_sde_gpu\0an:DPM++ 2M SDE\0a:k_dpmpp_2m_sde\0k:sample_dpmpp_2m_sde\0s:dpm++2m_sde\0n:DPM++ Cosine")
+    DKP_SAMPLER("dpmpp_3m_sde", "c:dpmpp_3m_sde_gpu\0k:sample_dpmpp_3m_sde")
+    DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "c:dpmpp_2m_sde_heun\0c:dpmpp_2m_sde_heun_gpu\0a:DPM++ 2M SDE Heun\0a:k_dpmpp_2m_sde_heun")
+    DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "c:deis\0f:DEIS")
+    DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:sa_solver\0"
+        "c:sa_solver_pece")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "c:uni_pc")
+    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "c:uni_pc_bh2")
+    DKP_SAMPLER("euler_ancestral", "an:Euler a\0a:k_euler_a\0a:k_euler_ancestral\0k:sample_euler_ancestral\0i:euler_a")
+    DKP_SAMPLER("euler", "an:Euler\0a:k_euler\0k:sample_euler\0n:Euler FlowMatch\0n:Euler EDM")
+    DKP_BOTH("lms", "-", "plain_last=1", "", "a:LMS\0a:k_lms\0k:sample_lms\0i:lms\0n:LMSD")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "a:DPM2 a\0a:k_dpm_2_a")
+    DKP_SAMPLER("dpmpp_2s_ancestral", "a:DPM++ 2S a\0a:k_dpmpp_2s_a\0k:sample_dpmpp_2s_ancestral")
+    DKP_SAMPLER("dpmpp_2m", "an:DPM++ 2M\0a:k_dpmpp_2m\0k:sample_dpmpp_2m\0s:dpm++2m\0n:DPM++ 2M EDM")
+    DKP_BOTH("dpmpp_3m_sde", "-", "grid.final=replace", "", "a:DPM++ 3M SDE\0a:k_dpmpp_3m_sde")
+    DKP_SAMPLER("lcm", "an:LCM\0a:k_lcm\0n:LCM FlowMatch\0n:Flash FlowMatch")
+    DKP_SAMPLER("ddim", "an:DDIM\0n:DDIM Parallel\0n:CogX DDIM")
+    DKP_SAMPLER("euler_cfg_pp", "a:DDIM CFG++\0a:ddim_cfgpp")
+    DKP_SAMPLER("plms", "a:PLMS")
+    DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "a:Restart")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "a:UniPC")
+    DKP_SAMPLER("dpm2", "k:sample_dpm_2\0i:kdpm_2\0n:KDPM2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "k:sample_dpm_2_ancestral")
+    DKP_SAMPLER("dpmpp_2m_v2", "s:dpm++2mv2")
+    DKP_SAMPLER("euler_ancestral_cfg_pp", "s:euler_a_cfg_pp")
+    DKP_SAMPLER("gradient_estimation", "s:euler_ge")
+    DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "s:dpm++2m_sde_bt")
+    DKP_BOTH("ddim", "simple", "", "", "s:ddim_trailing")
+    DKP_BOTH("deis", "-", "order=2", "", "i:deis\0n:DEIS")
+    DKP_BOTH("pndm", "-", "plain_last=1", "", "i:pndm")
+    DKP_SAMPLER("dpm2_ancestral", "i:kdpm_2_a\0n:KDPM2 a")
+    DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "i:dpmpp_2s\0n:DPM++ 1S")
+    DKP_BOTH("dpmpp_2m", "-", "order=3", "", "i:dpmpp_3m\0n:DPM++ 3M")
+    DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "i:unipc\0n:UniPC")
+    DKP_BOTH("tcd", "lcm", "", "", "i:tcd\0n:TCD")
+    DKP_SAMPLER("ddpm", "nf:DDPM\0n:DDPM Parallel")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "n:IPNDM")
+    DKP_SAMPLER("heunpp2", "f:HeunPP2")
+    DKP_SAMPLER("ipndm", "f:IPNDM")
+    DKP_SAMPLER("ipndm_v", "f:IPNDM_V");
+static const char dkp_grid_names[] =
+    DKP_GRID("=", "cs:simple\0cs:sgm_uniform\0cs:karras\0cs:exponential\0c:ddim_uniform\0cs:beta\0c:normal\0c:linear_quadratic\0cs:kl_optimal\0"
+        "d:leading\0d:trailing\0d:linspace\0rs:bong_tangent\0s:gits\0s:smoothstep\0s:lcm\0s:logit_normal")
+    DKP_GRID("karras", "c:KarrasScheduler\0a:Karras\0a:ka\0k:get_sigmas_karras\0d:use_karras_sigmas\0i:k")
+    DKP_GRID("exponential", "c:ExponentialScheduler\0a:Exponential\0a:exp\0k:get_sigmas_exponential\0d:use_exponential_sigmas")
+    DKP_GRID("polyexponential", "c:PolyexponentialScheduler\0a:Polyexponential\0k:get_sigmas_polyexponential")
+    DKP_GRID("laplace", "c:LaplaceScheduler")
+    DKP_GRID("beta", "c:BetaSamplingScheduler")
+    DKP_GRID("sd_turbo", "c:SDTurboScheduler\0f:Turbo")
+    DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "c:VPScheduler\0k:get_sigmas_vp")
+    DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "c:AlignYourStepsScheduler\0s:ays")
+    DKP_GRID("gits", "c:GITSScheduler\0f:Align Your Steps GITS")
+    DKP_BOTH("-", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma", "c:OptimalStepsScheduler")
+    DKP_GRID("linspace", "a:Uniform\0s:discrete\0s:normal")
+    DKP_GRID("sgm_uniform", "a:SGM Uniform")
+    DKP_GRID("kl_optimal", "a:KL Optimal")
+    DKP_GRID("simple", "a:Simple")
+    DKP_GRID("normal", "a:Normal")
+    DKP_GRID("ddim_uniform", "a:DDIM")
+    DKP_GRID("beta_sigma", "a:Beta\0d:use_beta_sigmas")
+    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "a:Align Your Steps")
+    DKP_GRID("lambda", "d:use_lu_lambdas")
+    DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "r:beta57");
+static const char dkp_res4lyf_names[] =
+    DKP_SAMPLER("exp_heun_2_x0", "r:res_2s_rkmk2e\0r:res_2s_stable\0r:etdrk2_2s")
+    DKP_SAMPLER("dpmpp_3s", "r:res_3s_alt") DKP_SAMPLER("etd3rk", "r:res_3s_cox_matthews") DKP_SAMPLER("etd2cf3", "r:res_3s_lie")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.5 alpha2=1", "", "r:res_3s_strehmel_weiner\0r:dpmpp_3s")
+    DKP_SAMPLER("krogstad", "r:res_4s_krogstad") DKP_SAMPLER("strehmel_weiner", "r:res_4s_strehmel_weiner")
+    DKP_SAMPLER("etd4rk", "r:res_4s_cox_matthews") DKP_SAMPLER("cfree4", "r:res_4s_cfree4") DKP_SAMPLER("hochbruck_ostermann", "r:res_5s")
+    DKP_SAMPLER("exprk4s6", "r:res_6s") DKP_SAMPLER("exprk5s8", "r:res_8s") DKP_SAMPLER("exprk5s10", "r:res_10s")
+    DKP_SAMPLER("exprk6s15", "r:res_15s") DKP_SAMPLER("etdrk3", "r:etdrk3_a_3s")
+    DKP_BOTH("dpmpp_3s", "-", "alpha=0.4444444444444444", "", "r:etdrk3_b_3s")
+    DKP_BOTH("dpmpp_2s", "-", "alpha=1", "", "r:dpmpp_sde_2s") DKP_SAMPLER("lawson2a", "r:lawson2a_2s") DKP_SAMPLER("lawson2b", "r:lawson2b_2s")
+    DKP_SAMPLER("lawson4", "r:lawson4_4s") DKP_SAMPLER("genlawson4", "r:lawson41-gen_4s") DKP_SAMPLER("modgenlawson4", "r:lawson41-gen-mod_4s")
+    DKP_SAMPLER("res_multistep", "r:res_2m\0r:abnorsett_2m") DKP_SAMPLER("res_3m", "r:abnorsett_3m")
+    DKP_BOTH("res_3m", "-", "order=4", "", "r:abnorsett_4m") DKP_BOTH("deis_rho", "-", "order=2", "", "r:deis_2m")
+    DKP_SAMPLER("deis_rho", "r:deis_3m") DKP_BOTH("deis_rho", "-", "order=4", "", "r:deis_4m") DKP_ENDS_EULER("ralston", "r:ralston_2s")
+    DKP_ENDS_EULER("ralston3", "r:ralston_3s") DKP_ENDS_EULER("ralston4", "r:ralston_4s") DKP_ENDS_EULER("midpoint", "r:midpoint_2s")
+    DKP_ENDS_EULER("heun3", "r:heun_3s") DKP_ENDS_EULER("houwen_wray", "r:houwen-wray_3s") DKP_ENDS_EULER("kutta3", "r:kutta_3s")
+    DKP_ENDS_EULER("ssp3", "r:ssprk3_3s") DKP_ENDS_EULER("ssp43", "r:ssprk4_4s") DKP_ENDS_EULER("rk38", "r:rk38_4s")
+    DKP_ENDS_EULER("rk4", "r:rk4_4s") DKP_ENDS_EULER("butcher6", "r:rk6_7s") DKP_ENDS_EULER("bogacki_shampine", "r:bogacki-shampine_4s")
+    DKP_ENDS_EULER("bogacki_shampine5", "r:bogacki-shampine_7s") DKP_ENDS_EULER("dormand_prince", "r:dormand-prince_6s")
+    DKP_ENDS_EULER("dormand_prince8", "r:dormand-prince_13s") DKP_ENDS_EULER("tsitouras", "r:tsi_7s");
 /* clang-format on */
 
-/* The next name of a program's rows; a->name is NULL at first. 0 past the end. */
-static int dkp_next_alias(dk_alias *a, const char *rows) {
-    const char *last = a->name, *at = last ? last + strlen(last) + 1 : rows;
-    if (last && *at) { /* one more name of the same row */
-        if (a->sampler == last) a->sampler = at;
-        if (a->grid == last) a->grid = at;
-    } else {
-        const char **const to[] = {&a->sampler, &a->grid, &a->settings, &a->note};
-        at += last != NULL;
-        if (!*at) return 0;
-        for (int i = 0; i < DKP_COUNT(to); i++, at += strlen(at) + 1) *to[i] = at;
-        if (*a->sampler == '=' || *a->sampler == '-') a->sampler = *a->sampler == '=' ? at : NULL;
-        if (*a->grid == '=' || *a->grid == '-') a->grid = *a->grid == '=' ? at : NULL;
+/* Rows, list after list: these, and then one for each of diffusers' classes. */
+enum { DKP_NAME_LISTS = 3, DKP_OF_DIFFUSERS = 3 };
+static const char *dkp_alias_rows(int list);
+
+typedef struct dkp_aliases {
+    int list;
+    const char *at, *sampler, *grid; /* the next name; what its row says */
+} dkp_aliases;
+
+/* The next name that program k has. 0 past the end. All of *next is zero at first. */
+static int dkp_next_alias(dk_alias *a, dkp_aliases *next, int k) {
+    const char **const to[] = {&next->sampler, &next->grid, &a->settings, &a->note};
+    for (;;) {
+        if (!next->at || !*next->at) { /* another row */
+            const char *row = next->at && next->at[1] ? next->at + 1 : dkp_alias_rows(next->list++);
+            if (!row) return 0;
+            for (int i = 0; i < DKP_COUNT(to); i++, row += strlen(row) + 1) *to[i] = row;
+            next->at = row;
+        }
+        const char *colon = strchr(next->at, ':');
+        int has = memchr(next->at, dkp_letters[k], (size_t)(colon - next->at)) != NULL;
+        a->name = colon + 1, next->at = a->name + strlen(a->name) + 1;
+        if (!has) continue;
+        a->peer = dkp_peers[k];
+        a->sampler = *next->sampler == '-' ? NULL : *next->sampler == '=' ? a->name : next->sampler;
+        a->grid = *next->grid == '-' ? NULL : *next->grid == '=' ? a->name : next->grid;
+        return 1;
     }
-    a->name = at;
-    return 1;
 }
 
 DK_API int dk_alias_at(int i, dk_alias *a) {
     for (int k = 0; k < DKP_COUNT(dkp_peers) && i >= 0; k++) {
-        a->peer = dkp_peers[k].name, a->name = NULL;
-        while (dkp_next_alias(a, dkp_peers[k].rows))
+        dkp_aliases next = {0, NULL, NULL, NULL};
+        while (dkp_next_alias(a, &next, k))
             if (i-- == 0) return 1;
     }
     return 0;
@@ -11657,10 +11537,10 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
                 return 1;
             }
         for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
-            if (peer.n && !dkp_same_name(peer, dkp_peers[k].name, 1)) continue;
+            dkp_aliases next = {0, NULL, NULL, NULL};
             dk_alias a;
-            a.name = NULL;
-            while (dkp_next_alias(&a, dkp_peers[k].rows)) {
+            if (peer.n && !dkp_same_name(peer, dkp_peers[k], 1)) continue;
+            while (dkp_next_alias(&a, &next, k)) {
                 if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (grid) f->of_grid = a;
                 else f->sampler = a.sampler, f->of_sampler = a;
@@ -11914,78 +11794,32 @@ DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t 
 
 /* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
 #define DKP_KEYS(X) \
-    X(num_train_timesteps, 'w', "") \
-    X(beta_start, 'r', "") \
-    X(beta_end, 'r', "") \
-    X(beta_schedule, 'c', "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
-    X(trained_betas, 'l', "") \
-    X(rescale_betas_zero_snr, 'f', "") \
-    X(snr_shift_scale, 'r', "") \
-    X(prediction_type, 'c', "sample|epsilon|v_prediction|flow_prediction|trigflow") \
-    X(timestep_spacing, 'c', "leading|trailing|linspace") \
-    X(steps_offset, 'w', "") \
-    X(set_alpha_to_one, 'f', "") \
-    X(use_karras_sigmas, 'f', "") \
-    X(use_exponential_sigmas, 'f', "") \
-    X(use_beta_sigmas, 'f', "") \
-    X(use_lu_lambdas, 'f', "") \
-    X(use_flow_sigmas, 'f', "") \
-    X(use_dynamic_shifting, 'f', "") \
-    X(time_shift_type, 'c', "exponential|linear") \
-    X(flow_shift, 'r', "") \
-    X(shift, 'r', "") \
-    X(base_shift, 'r', "") \
-    X(max_shift, 'r', "") \
-    X(base_image_seq_len, 'r', "") \
-    X(max_image_seq_len, 'r', "") \
-    X(shift_terminal, 'r', "") \
-    X(invert_sigmas, 'f', "") \
-    X(stochastic_sampling, 'f', "") \
-    X(sigma_min, 'r', "") \
-    X(sigma_max, 'r', "") \
-    X(sigma_data, 'r', "") \
-    X(sigma_schedule, 'c', "karras|exponential") \
-    X(rho, 'r', "") \
-    X(final_sigmas_type, 'c', "zero|sigma_min") \
-    X(interpolation_type, 'c', "linear|log_linear") \
-    X(timestep_type, 'c', "discrete|continuous") \
-    X(lambda_min_clipped, 'r', "") \
-    X(clip_sample, 'f', "") \
-    X(clip_sample_range, 'r', "") \
-    X(thresholding, 'f', "") \
-    X(dynamic_thresholding_ratio, 'r', "") \
-    X(sample_max_value, 'r', "") \
-    X(solver_order, 'w', "") \
-    X(algorithm_type, 'c', "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
-    X(solver_type, 'c', "midpoint|heun|logrho|bh1|bh2") \
-    X(lower_order_final, 'f', "") \
-    X(euler_at_final, 'f', "") \
-    X(variance_type, 'c', "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
-    X(predict_x0, 'f', "") \
-    X(disable_corrector, 'l', "") \
-    X(solver_p, 'n', "") \
-    X(predictor_order, 'w', "") \
-    X(corrector_order, 'w', "") \
-    X(tau_func, 'n', "") \
-    X(skip_prk_steps, 'f', "") \
-    X(original_inference_steps, 'w', "") \
-    X(timestep_scaling, 'a', "") \
-    X(clip_denoised, 'a', "") \
-    X(noise_sampler_seed, 'a', "") \
-    X(upscale_mode, 'a', "") \
-    X(scale_factors, 'n', "") \
-    X(eta, 'r', "") \
-    X(s_noise, 'r', "") \
-    X(snr, 'r', "") \
-    X(correct_steps, 'w', "") \
-    X(sampling_eps, 'r', "") \
-    X(beta_min, 'r', "") \
-    X(beta_max, 'r', "") \
-    X(scaler, 'r', "") \
-    X(s, 'r', "") \
-    X(s_churn, 'r', "") \
-    X(s_min, 'r', "") \
-    X(s_max, 'r', "")
+    X(num_train_timesteps, "w", "") X(steps_offset, "w", "") X(solver_order, "w", "") X(predictor_order, "w", "") \
+    X(corrector_order, "w", "") X(original_inference_steps, "w", "") X(correct_steps, "w", "") \
+    X(beta_start, "r", "") X(beta_end, "r", "") X(snr_shift_scale, "r", "") X(flow_shift, "r", "") X(shift, "r", "") \
+    X(base_shift, "r", "") X(max_shift, "r", "") X(base_image_seq_len, "r", "") X(max_image_seq_len, "r", "") \
+    X(shift_terminal, "r", "") X(sigma_min, "r", "") X(sigma_max, "r", "") X(sigma_data, "r", "") X(rho, "r", "") \
+    X(lambda_min_clipped, "r", "") X(clip_sample_range, "r", "") X(dynamic_thresholding_ratio, "r", "") X(sample_max_value, "r", "") \
+    X(eta, "r", "") X(s_noise, "r", "") X(snr, "r", "") X(sampling_eps, "r", "") X(beta_min, "r", "") X(beta_max, "r", "") \
+    X(scaler, "r", "") X(s, "r", "") X(s_churn, "r", "") X(s_min, "r", "") X(s_max, "r", "") \
+    X(rescale_betas_zero_snr, "f", "") X(set_alpha_to_one, "f", "") X(use_karras_sigmas, "f", "") X(use_exponential_sigmas, "f", "") \
+    X(use_beta_sigmas, "f", "") X(use_lu_lambdas, "f", "") X(use_flow_sigmas, "f", "") X(use_dynamic_shifting, "f", "") \
+    X(invert_sigmas, "f", "") X(stochastic_sampling, "f", "") X(clip_sample, "f", "") X(thresholding, "f", "") \
+    X(lower_order_final, "f", "") X(euler_at_final, "f", "") X(predict_x0, "f", "") X(skip_prk_steps, "f", "") \
+    X(beta_schedule, "c", "linear|scaled_linear|squaredcos_cap_v2|sigmoid|exp|laplace") \
+    X(prediction_type, "c", "sample|epsilon|v_prediction|flow_prediction|trigflow") \
+    X(timestep_spacing, "c", "leading|trailing|linspace") \
+    X(time_shift_type, "c", "exponential|linear") \
+    X(sigma_schedule, "c", "karras|exponential") \
+    X(final_sigmas_type, "c", "zero|sigma_min") \
+    X(interpolation_type, "c", "linear|log_linear") \
+    X(timestep_type, "c", "discrete|continuous") \
+    X(algorithm_type, "c", "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
+    X(solver_type, "c", "midpoint|heun|logrho|bh1|bh2") \
+    X(variance_type, "c", "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
+    X(trained_betas, "l", "") X(disable_corrector, "l", "") \
+    X(solver_p, "n", "") X(tau_func, "n", "") X(scale_factors, "n", "") \
+    X(timestep_scaling, "a", "") X(clip_denoised, "a", "") X(noise_sampler_seed, "a", "") X(upscale_mode, "a", "")
 enum {
 #define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
@@ -11998,12 +11832,21 @@ typedef struct dkp_key {
     const char *name, *choices;
     char kind;
 } dkp_key;
-static const dkp_key dkp_keys[] = {
-#define DKP_ROW(name, kind, choices) {#name, choices, kind},
-    DKP_KEYS(DKP_ROW)
-#undef DKP_ROW
-};
+#define DKP_TEXTS(name, kind, choices) kind #name "\0" choices "\0"
+static const char dkp_key_texts[] = DKP_KEYS(DKP_TEXTS);
+#undef DKP_TEXTS
 #undef DKP_KEYS
+
+/* Key i, or the one of a name; returns its number, -1 if there is none. */
+static int dkp_key_at(int i, const char *name, dkp_key *key) {
+    const char *text = dkp_key_texts;
+    for (int k = 0; k < DKP_KEY_COUNT; k++) {
+        key->kind = *text, key->name = text + 1, key->choices = text + strlen(text) + 1;
+        if (name ? strcmp(key->name, name) == 0 : k == i) return k;
+        text = key->choices + strlen(key->choices) + 1;
+    }
+    return -1;
+}
 
 /* What a file says, on its way into a config. A number per key: choices by index, flags 0 or 1, lists by their length;
    DKP_UNSET: null, or a key that the class does not have. */
@@ -12034,7 +11877,7 @@ enum {
 };
 
 typedef struct dkp_class {
-    const char *name; /* that the aliases know, too: they say which sampler it is */
+    const char *alias; /* its name, and which sampler it is, as a row of names */
     int flags;
     dk_status (*levels)(dkp_job *j);
     dk_status (*method)(dkp_job *j); /* unless NULL */
@@ -12080,8 +11923,10 @@ static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
     dkp_text t = {value, sizeof value, 0};
-    dkp_put_json(&t, &dkp_keys[key], j->v[key]);
-    return dkp_refuse_key(j->c->message, dkp_keys[key].name, value, allowed);
+    dkp_key of;
+    dkp_key_at(key, NULL, &of);
+    dkp_put_json(&t, &of, j->v[key]);
+    return dkp_refuse_key(j->c->message, of.name, value, allowed);
 }
 #define DKP_REFUSE(key, allowed) dkp_refuse(j, DKP_KEY_##key, allowed)
 
@@ -12659,6 +12504,7 @@ static dk_status dkp_say_noise(dkp_job *j) {
 /* What several constructors have, by a name that stands for all its words. Of words for one key the last counts. */
 static const char *const dkp_key_groups[][2] = {
     {"LINEAR", "num_train_timesteps=1000 beta_start=0.0001 beta_end=0.02 beta_schedule=linear trained_betas"},
+    {"FLOWS", "prediction_type=flow_prediction use_flow_sigmas=true"},
     {"LATENT", "LINEAR beta_start=0.00085 beta_end=0.012"},
     {"SCALED", "LATENT beta_schedule=scaled_linear"},
     {"SPACED", "timestep_spacing=linspace steps_offset=0"},
@@ -12679,67 +12525,82 @@ static const char *const dkp_key_groups[][2] = {
     {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
 };
 static const dkp_class dkp_classes[] = {
-    {"DDIMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"DDIMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {"CogVideoXDDIMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
+    {DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "d:DDIMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {DKP_SAMPLER("ddim", "d:DDIMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {DKP_SAMPLER("ddim", "d:CogVideoXDDIMScheduler"), DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"CogVideoXDPMScheduler", DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
+    {DKP_SAMPLER("dpmpp_2m_sde", "d:CogVideoXDPMScheduler"), DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {"DDIMInverseScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {"RePaintScheduler", DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
-    {"DDPMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"DDPMParallelScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {"UnCLIPScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
+    {DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "d:DDIMInverseScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "d:RePaintScheduler"), DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {DKP_SAMPLER("ddpm", "d:UnCLIPScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {"DDPMWuerstchenScheduler", 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
-    {"PNDMScheduler", DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"IPNDMScheduler", 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
-    {"EulerDiscreteScheduler", DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
+    {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {DKP_BOTH("ipndm", "-", "plain_last=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
-    {"EulerAncestralDiscreteScheduler", DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {"HeunDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {"KDPM2DiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"KDPM2AncestralDiscreteScheduler", DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {"LMSDiscreteScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {"DPMSolverSDEScheduler", DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
-    {"DPMSolverMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
+    {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
+    {DKP_ENDS_EULER("heun", "d:HeunDiscreteScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {DKP_SAMPLER("dpm2", "d:KDPM2DiscreteScheduler"), DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {DKP_SAMPLER("dpm2_ancestral", "d:KDPM2AncestralDiscreteScheduler"), DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {DKP_BOTH("lms", "-", "plain_last=1", "", "d:LMSDiscreteScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
+    {DKP_SAMPLER("dpmpp_sde", "d:DPMSolverSDEScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "d:DPMSolverMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
-    {"DPMSolverMultistepInverseScheduler", DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
+    {DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "d:DPMSolverMultistepInverseScheduler"), DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
      "DPM SPACED euler_at_final=false"},
-    {"DPMSolverSinglestepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
-    {"DEISMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_deis,
+    {DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "d:DPMSolverSinglestepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
+    {DKP_BOTH("deis", "-", "order=2", "", "d:DEISMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_deis,
      "MULTISTEP SHIFTING SPACED solver_order=2 algorithm_type=deis solver_type=logrho"},
-    {"UniPCMultistepScheduler", DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_unipc,
+    {DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "d:UniPCMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_unipc,
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
-    {"SASolverScheduler", DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_sa,
+    {DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "d:SASolverScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
-    {"LCMScheduler", 0, dkp_say_distilled, NULL, "DISTILLED"},
-    {"TCDScheduler", DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
-    {"EDMEulerScheduler", 0, dkp_say_edm, NULL, "EDM"},
-    {"EDMDPMSolverMultistepScheduler", 0, dkp_say_edm, dkp_say_dpm,
+    {DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "d:LCMScheduler"), 0, dkp_say_distilled, NULL, "DISTILLED"},
+    {DKP_BOTH("tcd", "lcm", "", "", "d:TCDScheduler"), DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
+    {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EDMEulerScheduler"), 0, dkp_say_edm, NULL, "EDM"},
+    {DKP_SAMPLER("dpmpp_2m", "d:EDMDPMSolverMultistepScheduler"), 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
-    {"CosineDPMSolverMultistepScheduler", 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
+    {DKP_SAMPLER("dpmpp_2m_sde", "d:CosineDPMSolverMultistepScheduler"), 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
-    {"CMStochasticIterativeScheduler", 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {"SCMScheduler", 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {"KarrasVeScheduler", 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
-    {"ScoreSdeVeScheduler", 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {"ScoreSdeVpScheduler", 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
-    {"FlowMatchEulerDiscreteScheduler", 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
-    {"FlowMatchHeunDiscreteScheduler", 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"FlowMatchLCMScheduler", 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
-    {"FlowMapEulerDiscreteScheduler", DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {"MiniMaxH3Scheduler", 0, dkp_say_minimax, NULL, "shift=12"},
-    {"LTXEulerAncestralRFScheduler", 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
+    {DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "d:CMStochasticIterativeScheduler"), 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
+    {DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "d:SCMScheduler"), 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
+    {DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "d:KarrasVeScheduler"), 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
+    {DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "d:ScoreSdeVeScheduler"), 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
+    {DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "d:ScoreSdeVpScheduler"), 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "d:FlowMatchEulerDiscreteScheduler"), 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
+    {DKP_ENDS_EULER("heun", "d:FlowMatchHeunDiscreteScheduler"), 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
+    {DKP_SAMPLER("euler", "d:FlowMapEulerDiscreteScheduler"), DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
+    {DKP_SAMPLER("euler", "d:MiniMaxH3Scheduler"), 0, dkp_say_minimax, NULL, "shift=12"},
+    {DKP_SAMPLER("euler_ancestral_rf", "d:LTXEulerAncestralRFScheduler"), 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
 
-static const char *dkp_class_name(int i) { return i < DKP_COUNT(dkp_classes) ? dkp_classes[i].name : NULL; }
+#undef DKP_BOTH
+#undef DKP_SAMPLER
+#undef DKP_ENDS_EULER
+#undef DKP_GRID
+
+static const char *dkp_alias_rows(int list) {
+    static const char *const names[DKP_NAME_LISTS] = {dkp_sampler_names, dkp_grid_names, dkp_res4lyf_names};
+    int i = list - DKP_NAME_LISTS;
+    return i < 0 ? names[list] : i < DKP_COUNT(dkp_classes) ? dkp_classes[i].alias : NULL;
+}
+
+static const char *dkp_class_name(int i) {
+    dkp_aliases next = {DKP_NAME_LISTS + i, NULL, NULL, NULL};
+    dk_alias a;
+    return i < DKP_COUNT(dkp_classes) && dkp_next_alias(&a, &next, DKP_OF_DIFFUSERS) ? a.name : NULL;
+}
 
 static const dkp_class *dkp_class_named(const char *name) {
     if (strncmp(name, "Flax", 4) == 0) name += 4;
     for (int i = 0; i < DKP_COUNT(dkp_classes); i++)
-        if (strcmp(name, dkp_classes[i].name) == 0) return &dkp_classes[i];
+        if (strcmp(name, dkp_class_name(i)) == 0) return &dkp_classes[i];
     return NULL;
 }
 
@@ -12767,7 +12628,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     dkp_put(&t, "diffusers:");
-    dkp_put(&t, j->of->name);
+    dkp_put(&t, dkp_class_name((int)(j->of - dkp_classes)));
     memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
@@ -12815,18 +12676,13 @@ static const char *dkp_read_value(const dkp_key *key, char type, const char *tex
     return NULL;
 }
 
-static int dkp_key_named(const char *name) { /* -1 if there is none */
-    int i = DKP_KEY_COUNT - 1;
-    while (i >= 0 && strcmp(dkp_keys[i].name, name) != 0) i--;
-    return i;
-}
-
 /* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
    others must be of these. Returns whether all could be set. */
 static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
     char word[DKP_WORD], *value;
     while (dkp_next_setting(&words, word, &value)) {
-        int i = dkp_key_named(word), group = DKP_COUNT(dkp_key_groups) - 1;
+        dkp_key key;
+        int i = dkp_key_at(0, word, &key), group = DKP_COUNT(dkp_key_groups) - 1;
         while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
         if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
         if (group >= 0) continue;
@@ -12835,8 +12691,7 @@ static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
         char null[] = "null";
         if (!value) value = null;
         int bare = strcmp(value, "true") == 0 || strcmp(value, "false") == 0 || strcmp(value, "null") == 0;
-        if (dkp_read_value(&dkp_keys[i], bare ? 'w' : dkp_keys[i].kind == 'c' ? 's' : 'n', value, &j->v[i]))
-            return 0;
+        if (dkp_read_value(&key, bare ? 'w' : key.kind == 'c' ? 's' : 'n', value, &j->v[i])) return 0;
     }
     return 1;
 }
@@ -13013,7 +12868,10 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     return 1;
 }
 
-static const char *dkp_key_name(int i) { return i < DKP_KEY_COUNT ? dkp_keys[i].name : NULL; }
+static const char *dkp_key_name(int i) {
+    dkp_key key;
+    return dkp_key_at(i, NULL, &key) < 0 ? NULL : key.name;
+}
 
 /* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
 static int dkp_ignore(dkp_reader *r, dkp_job *j) {
@@ -13021,7 +12879,8 @@ static int dkp_ignore(dkp_reader *r, dkp_job *j) {
     size_t n = strlen(ignored);
     dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
     if (r->key[0] == '_') return 1; /* these only describe */
-    if (!j->asked && dkp_key_named(r->key) < 0) {
+    dkp_key key;
+    if (!j->asked && dkp_key_at(0, r->key, &key) < 0) {
         dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
         dkp_put(&say, "key \"");
         dkp_put_plain(&say, r->key);
@@ -13041,29 +12900,27 @@ static int dkp_ignore(dkp_reader *r, dkp_job *j) {
 /* One key's value; of the class, or passed over. */
 static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
     char text[DKP_TOKEN] = "", type = 's';
-    int i = dkp_key_named(r->key);
-    if (i < 0 || !j->has[i]) {
-        return dkp_ignore(r, j) && dkp_skip_value(r, 0);
-    }
-    const dkp_key *key = &dkp_keys[i];
+    dkp_key key;
+    int i = dkp_key_at(0, r->key, &key);
+    if (i < 0 || !j->has[i]) return dkp_ignore(r, j) && dkp_skip_value(r, 0);
     if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
     char next = dkp_peek(r);
-    if (key->kind == 'a') return dkp_skip_value(r, 0);
-    if (key->kind == 'l' && next == '[') return dkp_read_list(r, j, i);
+    if (key.kind == 'a') return dkp_skip_value(r, 0);
+    if (key.kind == 'l' && next == '[') return dkp_read_list(r, j, i);
     if (next == '{' || next == '[')
-        return dkp_refuse_key(r->message, key->name, next == '{' ? "{...}" : "[...]",
-                              key->kind == 'c' ? key->choices : "a single value"),
+        return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]",
+                              key.kind == 'c' ? key.choices : "a single value"),
                0;
     if (next == '"') dkp_read_string(r, text);
     else dkp_read_literal(r, text, &type);
-    const char *allowed = dkp_read_value(key, type, text, &j->v[i]);
+    const char *allowed = dkp_read_value(&key, type, text, &j->v[i]);
     if (!allowed) return 1;
     char shown[DKP_TOKEN + 2];
     dkp_text t = {shown, sizeof shown, 0};
     if (type == 's') dkp_put(&t, "\"");
     dkp_put_plain(&t, text);
     if (type == 's') dkp_put(&t, "\"");
-    dkp_refuse_key(r->message, key->name, shown, allowed);
+    dkp_refuse_key(r->message, key.name, shown, allowed);
     return 0;
 }
 
@@ -13113,7 +12970,7 @@ static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_js
 /* The config becomes what was read, or has a message more. */
 static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
     if (status == DK_OK && j->of) {
-        j->more->class_name = j->of->name;
+        j->more->class_name = dkp_class_name((int)(j->of - dkp_classes));
         *c = *j->c;
         c->message[0] = 0;
     } else {
@@ -13237,111 +13094,140 @@ static double dkp_flux2_mu(double tokens, int steps) {
     return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
 }
 
-#define DKP_SD "beta_start=0.00085 beta_end=0.012 beta_schedule=scaled_linear "
+/* Texts of a row: name, class ("": FlowMatchEulerDiscreteScheduler), settings, more, about. */
+#define DKP_MODEL(name, class_name, settings, more, steps, tokens, told, to_zero, flux2, about) \
+    {name "\0" class_name "\0" settings "\0" more "\0" about, told, steps, tokens, to_zero, flux2},
 /* clang-format off */
-static const dk_model_info dkp_models[] = {
-    {"sd1", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 1.x; Rombach et al. 2022"},
-    {"sd2", "DDIMScheduler", DKP_SD "clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 768 pixels"},
-    {"sd2_base", "PNDMScheduler", DKP_SD "skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, NULL, "Stable Diffusion 2.x for 512 pixels"},
-    {"sdxl", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion XL; Podell et al. 2023"},
-    {"sd_turbo", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SD Turbo; Sauer et al. 2023"},
-    {"sdxl_turbo", "EulerAncestralDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 1, 0, 0, 0, NULL, "SDXL Turbo; Sauer et al. 2023"},
-    {"sdxl_lightning", "EulerDiscreteScheduler", DKP_SD "timestep_spacing=trailing", "", 4, 0, 0, 0, NULL, "SDXL Lightning; Lin et al. 2024, model card"},
-    {"playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, NULL, "Playground 2.5; Li et al. 2024"},
-    {"lcm", "LCMScheduler", "", "", 4, 0, 8.5, 0, NULL, "latent consistency models of SD and SDXL; Luo et al. 2023"},
-    {"tcd", "TCDScheduler", "", "", 4, 0, 0, 0, NULL, "trajectory consistency models of SD and SDXL; Zheng et al. 2024"},
-    {"svd", "EulerDiscreteScheduler", DKP_SD "prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 "
-     "use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, NULL, "Stable Video Diffusion; Blattmann et al. 2023"},
-    {"sd3", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=7", 28, 0, 0, 0, NULL, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024"},
-    {"sd3.5_medium", "FlowMatchEulerDiscreteScheduler", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, NULL, "Stable Diffusion 3.5 medium; sd3.5's own program"}, /* sd3_infer.py, November 2024 */
-    {"sd3.5_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "", 4, 0, 0, 0, NULL, "Stable Diffusion 3.5 large turbo"},
-    {"flux_dev", "FlowMatchEulerDiscreteScheduler", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5, 1, NULL, "Flux.1 dev, 1024 x 1024 pixels"},
-    {"flux_schnell", "FlowMatchEulerDiscreteScheduler", "", "", 4, 0, 0, 1, NULL, "Flux.1 schnell"},
-    {"flux2_dev", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, dkp_flux2_mu, "Flux.2 dev, 1024 x 1024 pixels"}, /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
-    {"flux2_klein", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein, distilled, 1024 x 1024 pixels"}, /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
-    {"flux2_klein_base", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, dkp_flux2_mu, "Flux.2 klein base, 1024 x 1024 pixels"}, /* diffusers pipeline_flux2_klein.py, August 2026 */
-    {"z_image_turbo", "FlowMatchEulerDiscreteScheduler", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, NULL, "Z-Image-Turbo"}, /* Z-Image src/config, inference.py, January 2026 */
-    {"lumina2", "FlowMatchEulerDiscreteScheduler", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", 50, 0, 0, 1, NULL,
-     "Lumina Image 2.0; its program gives G the norm of C, token by token"}, /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
-    {"hidream", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, NULL, "HiDream-I1 full"}, /* HiDream-I1 inference.py, June 2025 */
-    {"hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, NULL, "HiDream-I1 dev"}, /* the same file */
-    {"hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, NULL, "HiDream-I1 fast"}, /* the same file */
-    {"kandinsky5_image", "FlowMatchEulerDiscreteScheduler", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, NULL, "Kandinsky 5 lite, images"}, /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
-    {"chroma", "FlowMatchEulerDiscreteScheduler", "", "guidance.scale=5", 35, 0, 0, 1, NULL, "Chroma1, without dynamic shifting"},
-    {"qwen_image", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, NULL, "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token"},
-    {"cogview4", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, NULL, "CogView 4, 1024 x 1024 pixels; diffusers' conversion script"},
-    {"auraflow", "FlowMatchEulerDiscreteScheduler", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, NULL, "AuraFlow"},
-    {"omnigen", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, NULL, "OmniGen; diffusers' conversion script"},
-    {"ltx_video", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, NULL, "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script"},
-    {"ltx2", "FlowMatchEulerDiscreteScheduler", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1",
-     "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", 40, 4096, 0, 1, NULL,
-     "LTX-2, video; branches: 2 perturbed, 3 without the sound; the sound's scale is 7"}, /* LTX-2 ltx_pipelines/utils/constants.py, August 2026 */
-    {"mochi", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, NULL, "Mochi 1; diffusers' pipeline"}, /* pipeline_mochi.py, August 2026 */
-    {"kandinsky5", "FlowMatchEulerDiscreteScheduler", "shift=10", "guidance.scale=5", 50, 0, 0, 1, NULL, "Kandinsky 5, video"}, /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
-    {"hunyuan_video", "FlowMatchEulerDiscreteScheduler", "shift=7", "", 50, 0, 6, 1, NULL, "HunyuanVideo; Kong et al. 2024"},
-    {"hunyuan_video1.5", "FlowMatchEulerDiscreteScheduler", "shift=5", "guidance.scale=6", 50, 0, 0, 1, NULL, "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7"}, /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
-    {"wan2.1", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.1 for 480 pixels; for 720 flow_shift is 5"},
-    {"wan2.2_t2v", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, NULL,
-     "Wan 2.2 T2V A14B: from the first t below 875 on its second network, with guidance.scale 3"}, /* Wan2.2 wan/configs, March 2026 */
-    {"wan2.2_i2v", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, NULL,
-     "Wan 2.2 I2V A14B: from the first t below 900 on its second network"}, /* the same */
-    {"wan2.2_5b", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, NULL, "Wan 2.2 TI2V 5B"}, /* Wan2.2 wan/configs, March 2026 */
-    {"cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos 1.0; diffusers' conversion script"},
-    {"cosmos_predict2.5", "UniPCMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, NULL, "Cosmos Predict 2.5; diffusers' conversion script"},
-    {"cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 2B; Yang et al. 2024"},
-    {"cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, NULL, "CogVideoX 5B; Yang et al. 2024"}, /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
-    {"sana", "DPMSolverMultistepScheduler", "prediction_type=flow_prediction use_flow_sigmas=true flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "Sana; Xie et al. 2024"},
-    {"pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, NULL, "PixArt alpha and sigma; Chen et al. 2023"},
-    {"deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, NULL, "DeepFloyd IF, first stage"},
-    {"stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, NULL, "Stable Cascade; Pernias et al. 2023"},
-    {"stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, NULL, "Stable Audio Open; Evans et al. 2024"},
-    {"ace_step1.5_turbo", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, NULL, "ACE-Step 1.5 turbo, music"}, /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
-    {"vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, NULL, "VibeVoice, speech"}, /* VibeVoice demo/inference_from_file.py, December 2025 */
-    {"f5_tts", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, NULL, "F5-TTS, speech; Chen et al. 2024"}, /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
-    {"hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, NULL, "Hunyuan3D 2.1, shapes"}, /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
-    {"pi0", "FlowMatchEulerDiscreteScheduler", "num_train_timesteps=1", "", 10, 0, 0, 1, NULL, "pi0, pi0.5, actions"}, /* openpi src/openpi/models/pi0.py, June 2026 */
-    {"gr00t", "FlowMatchEulerDiscreteScheduler", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, NULL, "GR00T N1.7, actions"}, /* lerobot policies/groot/groot_n1_7.py, August 2026 */
-    {"diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, NULL, "Diffusion Policy, actions; Chi et al. 2023"}, /* diffusion_policy/config, December 2024 */
-    {"sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5, 0, NULL, "Sana-Sprint, TrigFlow; Chen et al. 2025"},
-    {"consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, NULL, "consistency models; Song et al. 2023"},
-    {"edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, NULL, "EDM's models of CIFAR-10; Karras et al. 2022, table 1"},
-    {"ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, NULL, "DDPM's own models; Ho et al. 2020"},
-    {"score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, NULL, "NCSN++ of score_sde; Song et al. 2021"},
+static const struct {
+    const char *texts;
+    float told;
+    short steps, tokens;
+    char to_zero, flux2; /* flux2: its mu */
+} dkp_models[] = {
+    DKP_MODEL("sd1", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+        "Stable Diffusion 1.x; Rombach et al. 2022")
+    DKP_MODEL("sd2", "DDIMScheduler", "SCALED clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+        "Stable Diffusion 2.x for 768 pixels")
+    DKP_MODEL("sd2_base", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+        "Stable Diffusion 2.x for 512 pixels")
+    DKP_MODEL("sdxl", "EulerDiscreteScheduler", "SCALED timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, 0,
+        "Stable Diffusion XL; Podell et al. 2023")
+    DKP_MODEL("sd_turbo", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 1, 0, 0, 0, 0, "SD Turbo; Sauer et al. 2023")
+    DKP_MODEL("sdxl_turbo", "EulerAncestralDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 1, 0, 0, 0, 0, "SDXL Turbo; Sauer et al. 2023")
+    DKP_MODEL("sdxl_lightning", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 4, 0, 0, 0, 0,
+        "SDXL Lightning; Lin et al. 2024, model card")
+    DKP_MODEL("playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, 0, "Playground 2.5; Li et al. 2024")
+    DKP_MODEL("lcm", "LCMScheduler", "", "", 4, 0, 8.5f, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023")
+    DKP_MODEL("tcd", "TCDScheduler", "", "", 4, 0, 0, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024")
+    DKP_MODEL("svd", "EulerDiscreteScheduler", "SCALED prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, 0,
+        "Stable Video Diffusion; Blattmann et al. 2023")
+    DKP_MODEL("sd3", "", "shift=3", "guidance.scale=7", 28, 0, 0, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024")
+    DKP_MODEL("sd3.5_medium", "", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, 0, "Stable Diffusion 3.5 medium; sd3.5's own program") /* sd3_infer.py, November 2024 */
+    DKP_MODEL("sd3.5_turbo", "", "shift=3", "", 4, 0, 0, 0, 0, "Stable Diffusion 3.5 large turbo")
+    DKP_MODEL("flux_dev", "", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5f, 1, 0, "Flux.1 dev, 1024 x 1024 pixels")
+    DKP_MODEL("flux_schnell", "", "", "", 4, 0, 0, 1, 0, "Flux.1 schnell")
+    DKP_MODEL("flux2_dev", "", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, 1, "Flux.2 dev, 1024 x 1024 pixels") /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
+    DKP_MODEL("flux2_klein", "", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, 1, "Flux.2 klein, distilled, 1024 x 1024 pixels") /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
+    DKP_MODEL("flux2_klein_base", "", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, 1,
+        "Flux.2 klein base, 1024 x 1024 pixels") /* diffusers pipeline_flux2_klein.py, August 2026 */
+    DKP_MODEL("z_image_turbo", "", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, 0, "Z-Image-Turbo") /* Z-Image src/config, inference.py, January 2026 */
+    DKP_MODEL("lumina2", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", 50, 0, 0, 1, 0,
+        "Lumina Image 2.0; its program gives G the norm of C, token by token") /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
+    DKP_MODEL("hidream", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, 0, "HiDream-I1 full") /* HiDream-I1 inference.py, June 2025 */
+    DKP_MODEL("hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, 0, "HiDream-I1 dev") /* the same file */
+    DKP_MODEL("hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, 0, "HiDream-I1 fast") /* the same file */
+    DKP_MODEL("kandinsky5_image", "", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, 0, "Kandinsky 5 lite, images") /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
+    DKP_MODEL("chroma", "", "", "guidance.scale=5", 35, 0, 0, 1, 0, "Chroma1, without dynamic shifting")
+    DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, 0,
+        "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token")
+    DKP_MODEL("cogview4", "", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, 0,
+        "CogView 4, 1024 x 1024 pixels; diffusers' conversion script")
+    DKP_MODEL("auraflow", "", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, 0, "AuraFlow")
+    DKP_MODEL("omnigen", "", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, 0, "OmniGen; diffusers' conversion script")
+    DKP_MODEL("ltx_video", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, 0,
+        "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script")
+    DKP_MODEL("ltx2", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", 40, 4096, 0, 1, 0,
+        "LTX-2, video; branches: 2 perturbed, 3 without the sound; the sound's scale is 7") /* LTX-2 ltx_pipelines/utils/constants.py, August 2026 */
+    DKP_MODEL("mochi", "", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, 0, "Mochi 1; diffusers' pipeline") /* pipeline_mochi.py, August 2026 */
+    DKP_MODEL("kandinsky5", "", "shift=10", "guidance.scale=5", 50, 0, 0, 1, 0, "Kandinsky 5, video") /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
+    DKP_MODEL("hunyuan_video", "", "shift=7", "", 50, 0, 6, 1, 0, "HunyuanVideo; Kong et al. 2024")
+    DKP_MODEL("hunyuan_video1.5", "", "shift=5", "guidance.scale=6", 50, 0, 0, 1, 0,
+        "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7") /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
+    DKP_MODEL("wan2.1", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, 0,
+        "Wan 2.1 for 480 pixels; for 720 flow_shift is 5")
+    DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, 0,
+        "Wan 2.2 T2V A14B: from the first t below 875 on its second network, with guidance.scale 3") /* Wan2.2 wan/configs, March 2026 */
+    DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, 0,
+        "Wan 2.2 I2V A14B: from the first t below 900 on its second network") /* the same */
+    DKP_MODEL("wan2.2_5b", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, 0, "Wan 2.2 TI2V 5B") /* Wan2.2 wan/configs, March 2026 */
+    DKP_MODEL("cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, 0,
+        "Cosmos 1.0; diffusers' conversion script")
+    DKP_MODEL("cosmos_predict2.5", "UniPCMultistepScheduler", "FLOWS use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, 0,
+        "Cosmos Predict 2.5; diffusers' conversion script")
+    DKP_MODEL("cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, 0,
+        "CogVideoX 2B; Yang et al. 2024")
+    DKP_MODEL("cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, 0,
+        "CogVideoX 5B; Yang et al. 2024") /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
+    DKP_MODEL("sana", "DPMSolverMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, 0, "Sana; Xie et al. 2024")
+    DKP_MODEL("pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, 0, "PixArt alpha and sigma; Chen et al. 2023")
+    DKP_MODEL("deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, 0,
+        "DeepFloyd IF, first stage")
+    DKP_MODEL("stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, 0, "Stable Cascade; Pernias et al. 2023")
+    DKP_MODEL("stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, 0, "Stable Audio Open; Evans et al. 2024")
+    DKP_MODEL("ace_step1.5_turbo", "", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, 0, "ACE-Step 1.5 turbo, music") /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    DKP_MODEL("vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, 0,
+        "VibeVoice, speech") /* VibeVoice demo/inference_from_file.py, December 2025 */
+    DKP_MODEL("f5_tts", "", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, 0,
+        "F5-TTS, speech; Chen et al. 2024") /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
+    DKP_MODEL("hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, 0, "Hunyuan3D 2.1, shapes") /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    DKP_MODEL("pi0", "", "num_train_timesteps=1", "", 10, 0, 0, 1, 0, "pi0, pi0.5, actions") /* openpi src/openpi/models/pi0.py, June 2026 */
+    DKP_MODEL("gr00t", "", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, 0, "GR00T N1.7, actions") /* lerobot policies/groot/groot_n1_7.py, August 2026 */
+    DKP_MODEL("diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, 0,
+        "Diffusion Policy, actions; Chi et al. 2023") /* diffusion_policy/config, December 2024 */
+    DKP_MODEL("sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5f, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025")
+    DKP_MODEL("consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, 0, "consistency models; Song et al. 2023")
+    DKP_MODEL("edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1")
+    DKP_MODEL("ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, 0, "DDPM's own models; Ho et al. 2020")
+    DKP_MODEL("score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, 0, "NCSN++ of score_sde; Song et al. 2021")
 };
 /* clang-format on */
-#undef DKP_SD
+#undef DKP_MODEL
 
-DK_API const dk_model_info *dk_model_at(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_models) ? &dkp_models[i] : NULL;
+DK_API int dk_model_at(int i, dk_model_info *m) {
+    if (i < 0 || i >= DKP_COUNT(dkp_models)) return 0;
+    const char *text = dkp_models[i].texts, **const to[] = {&m->name, &m->class_name, &m->settings, &m->more, &m->about};
+    for (int k = 0; k < DKP_COUNT(to); k++, text += strlen(text) + 1) *to[k] = text;
+    if (!*m->class_name) m->class_name = "FlowMatchEulerDiscreteScheduler";
+    m->steps = dkp_models[i].steps, m->tokens = dkp_models[i].tokens, m->told_scale = (double)dkp_models[i].told;
+    m->to_zero = dkp_models[i].to_zero, m->mu = dkp_models[i].flux2 ? dkp_flux2_mu : NULL;
+    return 1;
 }
 
-static const char *dkp_model_name(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_models) ? dkp_models[i].name : NULL;
-}
+static const char *dkp_model_name(int i) { return i < DKP_COUNT(dkp_models) ? dkp_models[i].texts : NULL; }
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
     dk_json none, given;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
+    dk_model_info row;
     int i = 0;
     if (!c) return DK_ERROR_CONFIG;
-    while (model && i < DKP_COUNT(dkp_models) && !dkp_same_name(name, dkp_models[i].name, 1)) i++;
+    while (model && dk_model_at(i, &row) && !dkp_same_name(name, row.name, 1)) i++;
     if (!model || i == DKP_COUNT(dkp_models))
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
-    const dk_model_info *row = &dkp_models[i];
     memset(&given, 0, sizeof given);
     if (more) given = *more;
     dkp_start_job(&job, &set, c, &given, &none);
-    job.of = dkp_class_named(row->class_name);
-    if (set.steps == 0) set.steps = row->steps;
-    if (row->to_zero) given.to_zero = 1;
-    if (!dkp_shift_given(&job)) given.tokens = row->tokens;
-    if (row->mu && given.tokens > 0) given.mu = row->mu(given.tokens, set.steps), given.tokens = 0;
+    job.of = dkp_class_named(row.class_name);
+    if (set.steps == 0) set.steps = row.steps;
+    if (row.to_zero) given.to_zero = 1;
+    if (!dkp_shift_given(&job)) given.tokens = row.tokens;
+    if (row.mu && given.tokens > 0) given.mu = row.mu(given.tokens, set.steps), given.tokens = 0;
     dkp_say_defaults(&job);
-    dkp_say_words(&job, row->settings, 0);
+    dkp_say_words(&job, row.settings, 0);
     dk_status status = dkp_say_all(&job);
-    if (status == DK_OK) status = dk_config_set(&set, row->more);
+    if (status == DK_OK) status = dk_config_set(&set, row.more);
     if (status == DK_OK && (fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0))
         set.guidance.scale = c->guidance.scale;
     status = dkp_end_job(&job, c, status);

@@ -637,9 +637,10 @@ static void list_aliases(int as_json) {
 
 static const dk_named *model_at(int i) {
     static dk_named model;
-    const dk_model_info *row = dk_model_at(i);
-    if (row) model.name = row->name, model.about = row->about;
-    return row ? &model : NULL;
+    dk_model_info row;
+    if (!dk_model_at(i, &row)) return NULL;
+    model.name = row.name, model.about = row.about;
+    return &model;
 }
 
 static void markdown_rows(const char *heading, const dk_named *(*at)(int)) {
@@ -684,15 +685,15 @@ static int list_markdown(void) {
     printf("\n## Models\n\n`dk_config_for(&config, name, NULL)` sets what the model's own scheduler_config.json says, and then what "
            "its program\ndoes besides: guidance and more, in the words of `dk_config_set`. Without a number of steps it takes the "
            "customary one,\nand a `guidance.scale` that is set before stays. \"Told\" is the scale that the network is to be told, where "
-           "guidance was\ndistilled into it.\n\n"
+           "guidance was\ndistilled into it. `SCALED` stands for Stable Diffusion's betas, `FLOWS` for flow prediction and sigmas.\n\n"
            "| name | model | scheduler of diffusers | its settings | besides | told | steps |\n| --- | --- | --- | --- | --- | --- | --- |\n");
-    for (int i = 0; dk_model_at(i); i++) {
-        const dk_model_info *row = dk_model_at(i);
-        const char *tick = *row->settings ? "`" : "", *tick2 = *row->more ? "`" : "";
+    dk_model_info model;
+    for (int i = 0; dk_model_at(i, &model); i++) {
+        const char *tick = *model.settings ? "`" : "", *tick2 = *model.more ? "`" : "";
         char told[16] = "";
-        if (row->told_scale > 0) snprintf(told, sizeof told, "%g", row->told_scale);
-        printf("| `%s` | %s | %s | %s%s%s%s | %s%s%s | %s | %d |\n", row->name, row->about, row->class_name, tick, row->settings, tick,
-               row->to_zero ? " levels to t = 0" : "", tick2, row->more, tick2, told, row->steps);
+        if (model.told_scale > 0) snprintf(told, sizeof told, "%g", model.told_scale);
+        printf("| `%s` | %s | %s | %s%s%s%s | %s%s%s | %s | %d |\n", model.name, model.about, model.class_name, tick, model.settings, tick,
+               model.to_zero ? " levels to t = 0" : "", tick2, model.more, tick2, told, model.steps);
     }
     printf("\n## Names in other programs\n\n"
            "`dk_config_named(&config, name)` takes them all. It also takes a sampler's and a grid's name together, "

@@ -651,7 +651,8 @@ static void what_is_missing_is_named(void **state) {
     assert_int_equal(dk_noise_fill(&source, &request, x), DK_ERROR_CONFIG);
     assert_null(dk_schedule_at(-1)), assert_null(dk_schedule_at(1000));
     assert_null(dk_grid_at(-1)), assert_null(dk_grid_at(1000));
-    assert_null(dk_sampler_at(-1)), assert_null(dk_model_at(-1));
+    dk_model_info model;
+    assert_null(dk_sampler_at(-1)), assert_false(dk_model_at(-1, &model));
     assert_non_null(strstr(dk_grid_at(0)->about, "Karras et al. 2022"));
     assert_non_null(strstr(dk_schedule_at(0)->about, "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);

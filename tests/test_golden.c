@@ -1179,7 +1179,10 @@ static const char *alias_name(int i) {
     snprintf(name, sizeof name, "%s:%s", a.peer, a.name);
     return name;
 }
-static const char *model_name(int i) { return dk_model_at(i) ? dk_model_at(i)->name : NULL; }
+static const char *model_name(int i) {
+    dk_model_info model;
+    return dk_model_at(i, &model) ? model.name : NULL;
+}
 static const char *class_name(int i) {
     static const char *const names[] = {"DDIMScheduler",
                                         "DDIMParallelScheduler",

@@ -146,8 +146,9 @@ static void *read_file(void *argument) {
 }
 static void *every_model(void *argument) {
     dk_config *c = (dk_config *)argument;
-    for (int i = 0; dk_model_at(i) && status == DK_OK; i++)
-        c->steps = 0, status = dk_config_for(c, dk_model_at(i)->name, NULL);
+    dk_model_info model;
+    for (int i = 0; dk_model_at(i, &model) && status == DK_OK; i++)
+        c->steps = 0, status = dk_config_for(c, model.name, NULL);
     return NULL;
 }
 static void *names(void *argument) {

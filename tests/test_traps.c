@@ -161,11 +161,12 @@ static void step_size_control(void **state) {
 
 static void every_model(void **state) {
     (void)state;
-    for (int i = 0; dk_model_at(i); i++) {
+    dk_model_info model;
+    for (int i = 0; dk_model_at(i, &model); i++) {
         dk_config c = check_config("flow", NULL, 0);
         feclearexcept(FE_ALL_EXCEPT);
-        assert_int_equal(dk_config_for(&c, dk_model_at(i)->name, NULL), DK_OK);
-        use(&c, dk_model_at(i)->name);
+        assert_int_equal(dk_config_for(&c, model.name, NULL), DK_OK);
+        use(&c, model.name);
     }
 }
 

@@ -135,13 +135,14 @@ static void what_a_schedule_may_set_is_not_asked_for(void **state) {
 static void models_begin_on_data_too(void **state) {
     int scaled = 0;
     (void)state;
-    for (int i = 0; dk_model_at(i); i++) {
+    dk_model_info model;
+    for (int i = 0; dk_model_at(i, &model); i++) {
         dk_config c;
         memset(&c, 0, sizeof c);
-        assert_int_equal(dk_config_for(&c, dk_model_at(i)->name, NULL), DK_OK);
+        assert_int_equal(dk_config_for(&c, model.name, NULL), DK_OK);
         scaled += c.start_scale > 0;
         c.start = DK_START_DATA, c.grid.strength = 1, c.dim = 1;
-        if (dk_resolve(&c)) fail_msg("%s: %s", dk_model_at(i)->name, dk_message(&c));
+        if (dk_resolve(&c)) fail_msg("%s: %s", model.name, dk_message(&c));
     }
     assert_in_range(scaled, 10, 1000);
 }
