@@ -33,7 +33,7 @@ typedef struct engine {
     /* the batch: row r is an image for slot of_slot[r] */
     int of_slot[ENGINE_ROWS], label[ENGINE_ROWS];
     float c_noise[ENGINE_ROWS], in[ENGINE_ROWS][UNET_PIXELS], out[ENGINE_ROWS][UNET_PIXELS];
-    float memory[ENGINE_ROWS][UNET_WORK];
+    float memory[UNET_MEMORY(ENGINE_ROWS)];
 } engine;
 
 /* Starts a digit in slot i, with a plan that stays until its end. Returns 0 or says what is wrong in run.message. A plan
@@ -64,7 +64,7 @@ static inline int engine_gather(engine *g, int i, int row) {
 
 /* Your network's batched forward pass: images, noise levels and classes in, raw outputs out. */
 static inline void engine_network(engine *g, int rows) {
-    unet_forward(&g->net, rows, g->in[0], g->c_noise, g->label, g->out[0], g->memory[0]);
+    unet_forward(&g->net, rows, g->in[0], g->c_noise, g->label, g->out[0], g->memory);
 }
 
 /* Hands a slot its output, of `branches` rows, and lets its run go on to the next evaluation or to its end. */

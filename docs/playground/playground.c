@@ -139,10 +139,10 @@ static unsigned char packed[PACKED_BYTES];
 
 PAGE(weights) unsigned char *page_weights(void) { return packed; }
 PAGE(unpack) void page_unpack(void) {
-    static float weights[UNET_WEIGHTS];
+    static float weights[UNET_WEIGHTS], arranged[UNET_ARRANGED];
     unpack_weights(packed, weights);
-    network.data = weights, network.sigma_data = 0.6f;
-    unet_place_tensors(&network);
+    network.data = weights, network.arranged = arranged, network.sigma_data = 0.6f;
+    unet_arrange(&network);
 }
 
 PAGE(words) char *page_words(void) { return words; }
@@ -274,8 +274,8 @@ static void evaluate_digit(const pane *side, int at) {
     const int b = at % e->batch, samples = e->batch / e->branches, second = at >= e->batch;
     const int label = second || e->branch + b / samples > 0 ? UNET_CLASSES : 1 + b % samples % MOST_DIGITS;
     const float c_noise = (float)e->t;
-    unet_forward_lanes(&network, 1, e->input + b * UNET_PIXELS, &c_noise, &label,
-                       (second ? e->uncond_output : e->output) + b * UNET_PIXELS, memory, 1);
+    unet_forward_together(&network, 1, e->input + b * UNET_PIXELS, &c_noise, &label,
+                       (second ? e->uncond_output : e->output) + b * UNET_PIXELS, memory);
 }
 
 /* 1: an evaluation is done, and page_state and page_denoised show it. WORKING: a part of one, so that the page may draw.

@@ -4,11 +4,12 @@
  * Plain C11 (also compiles as C++11), no dependencies but the C library (link with -lm).
  * The network is the one in train.py, and README.md has a picture of it.
  *
- * Images are computed 16 at a time, side by side: one image in each lane of a vector. All tensors are
- * planes of pixels, one plane per channel, and a pixel has one float of each image:
- * x[channel][row][column][lane]. What is done to a pixel is then done to 16 floats in a row, which
- * compilers turn into vector code. Fewer than UNET_FEW images go through the same functions one by
- * one, with one lane each.
+ * A tensor is x[image][row][column][channel]. What is done to a pixel is done to all of its channels,
+ * which are 40 or 96 floats in a row, and compilers make vector code of it. UNET_TOGETHER images go
+ * through a layer before the next one begins, so that its weights are fetched once for them.
+ *
+ * Nearly all the time goes into multiplying matrices (unet_multiply). 3x3 convolutions become such
+ * products by Winograd's method, which needs a third of the multiplications (unet_conv3x3).
  *
  * Released under the MIT licence, like the rest of the project.
  */
@@ -20,6 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#ifdef _OPENMP
+#include <omp.h>
+#endif
 
 /* The architecture. weights.bin repeats these numbers, and a file with others is refused. */
 enum {
@@ -35,20 +39,14 @@ enum {
     UNET_GROUP = 8                        /* channels per group in group norm */
 };
 
-#define UNET_LANES 16                     /* images side by side */
-#define UNET_FEW 10                       /* so many take as long one by one as 16 lanes do */
+#define UNET_TOGETHER 4                   /* images; unet_multiply wants a multiple of 4 */
 
 /*
- * The input of a 3x3 convolution is stored with zeros around each plane. One zero column between
- * rows is enough: it is right of one row and left of the next. So a row takes size + 1 pixels, and
- * the output pixels of a whole plane are one contiguous run, whose results in the zero column are not
- * used. A run is computed in tiles of UNET_TILE floats, whose sums stay in the fastest memory: with
- * one lane a plane of 7x7 is one tile, and one of 14x14 four. UNET_RUN is the length of the run,
- * UNET_PADDED the pixels from which it reads at all 9 offsets.
+ * A convolution is computed in tiles of 4x4 pixels, each from 6x6 of the input. The input is stored
+ * with zeros around each image: one row above, and below as many as the last tile reaches.
  */
-#define UNET_TILE 56
-#define UNET_RUN(size) (((size) * ((size) + 1) + UNET_TILE - 1) / UNET_TILE * UNET_TILE)
-#define UNET_PADDED(size) (UNET_RUN(size) + 2 * ((size) + 1) + 2)
+#define UNET_TILES(size) (((size) + 3) / 4)
+#define UNET_PADDED(size) (4 * UNET_TILES(size) + 2)
 
 /* a * b + c, in one instruction where the processor has one. */
 #if defined(FP_FAST_FMAF) || defined(__FMA__)
@@ -57,14 +55,22 @@ enum {
 #define UNET_MULTIPLY_ADD(a, b, c) ((a) * (b) + (c))
 #endif
 
-/* For functions that must know the number of lanes when they are compiled. */
+/* For functions that must know sizes when they are compiled. ALONE: nothing else points there. */
 #if defined(__GNUC__)
 #define UNET_INLINE static inline __attribute__((always_inline))
+#define UNET_ALONE __restrict
+#elif defined(_MSC_VER)
+#define UNET_INLINE static __forceinline
+#define UNET_ALONE __restrict
 #else
 #define UNET_INLINE static inline
+#define UNET_ALONE
 #endif
 
-/* One residual block: x + conv2(silu(norm2(conv1(silu(norm1(x)))) * (1 + scale) + shift)). */
+/*
+ * One residual block: x + conv2(silu(norm2(conv1(silu(norm1(x)))) * (1 + scale) + shift)). Matrices
+ * are arranged for unet_multiply and unet_conv3x3.
+ */
 typedef struct unet_block {
     const float *norm1_weight, *norm1_bias;
     const float *conv1_weight, *conv1_bias;
@@ -74,7 +80,8 @@ typedef struct unet_block {
 } unet_block;
 
 typedef struct unet {
-    float *data;                          /* all weights; the pointers below point into it */
+    float *data;                          /* all weights, as the file has them */
+    float *arranged;                      /* the matrices; what follows points into these two */
     float sigma_data;
     const float *emb1_weight, *emb1_bias, *classes, *emb2_weight, *emb2_bias;
     const float *in_weight, *in_bias;
@@ -86,37 +93,40 @@ typedef struct unet {
     const float *out_norm_weight, *out_norm_bias, *out_weight, *out_bias;
 } unet;
 
-/* The floats that one image needs on its way through the network, and what is in them. */
+/* The floats that UNET_TOGETHER images need on their way through the network, and what is in them. */
 enum {
-    UNET_PLANES0 = UNET_C0 * UNET_S0 * UNET_S0,
-    UNET_PLANES1 = UNET_C1 * UNET_S1 * UNET_S1,
-    UNET_PADDED0 = UNET_C0 * UNET_PADDED(UNET_S0),
-    UNET_PADDED1 = UNET_C1 * UNET_PADDED(UNET_S1),
-    UNET_WORK = UNET_PADDED0 + UNET_PADDED1 + UNET_EMB + UNET_PIXELS + 3 * UNET_PLANES0 +
-                2 * UNET_PLANES1
+    UNET_PLANES0 = UNET_TOGETHER * UNET_C0 * UNET_S0 * UNET_S0,
+    UNET_PLANES1 = UNET_TOGETHER * UNET_C1 * UNET_S1 * UNET_S1,
+    UNET_PADDED0 = UNET_TOGETHER * UNET_C0 * UNET_PADDED(UNET_S0) * UNET_PADDED(UNET_S0),
+    UNET_PADDED1 = UNET_TOGETHER * UNET_C1 * UNET_PADDED(UNET_S1) * UNET_PADDED(UNET_S1),
+    UNET_TRANSFORMED = UNET_TOGETHER * UNET_C0 * 36 * UNET_TILES(UNET_S0) * UNET_TILES(UNET_S0),
+    UNET_WORK = UNET_PADDED0 + UNET_PADDED1 + UNET_TOGETHER * UNET_EMB + 3 * UNET_PLANES0 +
+                2 * UNET_PLANES1 + 2 * UNET_TRANSFORMED
 };
 
 typedef struct unet_work {
-    float *padded0, *padded1;             /* inputs of convolutions, zeros around the planes */
-    float *emb, *image;
+    float *padded0, *padded1;             /* inputs of convolutions, zeros around the images */
+    float *emb;
     float *skip, *x0, *h0;                /* of the upper level; h0 also holds it as 2x2 blocks */
     float *x1, *h1;                       /* of the lower level */
+    float *transformed, *product;         /* within a convolution */
 } unet_work;
 
-/* Parts of memory for UNET_WORK * lanes floats, all zero. */
-static inline unet_work unet_divide(float *memory, int lanes)
+/* Parts of memory for UNET_WORK floats, all zero. */
+static inline unet_work unet_divide(float *memory)
 {
     unet_work w;
-    memset(memory, 0, sizeof(float) * UNET_WORK * (size_t)lanes);
+    memset(memory, 0, sizeof(float) * UNET_WORK);
     w.padded0 = memory;
-    w.padded1 = w.padded0 + UNET_PADDED0 * lanes;
-    w.emb = w.padded1 + UNET_PADDED1 * lanes;
-    w.image = w.emb + UNET_EMB * lanes;
-    w.skip = w.image + UNET_PIXELS * lanes;
-    w.x0 = w.skip + UNET_PLANES0 * lanes;
-    w.h0 = w.x0 + UNET_PLANES0 * lanes;
-    w.x1 = w.h0 + UNET_PLANES0 * lanes;
-    w.h1 = w.x1 + UNET_PLANES1 * lanes;
+    w.padded1 = w.padded0 + UNET_PADDED0;
+    w.emb = w.padded1 + UNET_PADDED1;
+    w.skip = w.emb + UNET_TOGETHER * UNET_EMB;
+    w.x0 = w.skip + UNET_PLANES0;
+    w.h0 = w.x0 + UNET_PLANES0;
+    w.x1 = w.h0 + UNET_PLANES0;
+    w.h1 = w.x1 + UNET_PLANES1;
+    w.transformed = w.h1 + UNET_PLANES1;
+    w.product = w.transformed + UNET_TRANSFORMED;
     return w;
 }
 
@@ -147,291 +157,329 @@ UNET_INLINE float unet_silu(float x)
     return x / (1.0f + unet_exp(-x));
 }
 
-/* out = weight * in + bias, weight stored as [n_out][n_in] */
-UNET_INLINE void unet_linear_lanes(const float *in, int n_in, const float *weight, const float *bias,
-                                   float *out, int n_out, int lanes)
+/*
+ * out = a * b + bias: out[rows][n_out], a[rows][n_in], b[n_in][n_out]; bias NULL: 0. Four rows of a are
+ * multiplied with four of b at once, so that every float that is loaded is used four times. n_in must
+ * be a multiple of 4. rows is rounded up to one; a and out must have room.
+ */
+UNET_INLINE void unet_multiply(const float *a, int rows, const float *b, int n_in, const float *bias,
+                               float *UNET_ALONE out, int n_out)
 {
-    for (int o = 0; o < n_out; o++) {
-        float sum[UNET_LANES];
-        for (int l = 0; l < lanes; l++)
-            sum[l] = bias[o];
-        for (int i = 0; i < n_in; i++)
-            for (int l = 0; l < lanes; l++)
-                sum[l] = UNET_MULTIPLY_ADD(weight[o * n_in + i], in[i * lanes + l], sum[l]);
-        for (int l = 0; l < lanes; l++)
-            out[o * lanes + l] = sum[l];
+    for (int row = 0; row < rows; row += 4, a += 4 * n_in, out += 4 * n_out) {
+        float *UNET_ALONE sum0 = out, *UNET_ALONE sum1 = out + n_out;
+        float *UNET_ALONE sum2 = out + 2 * n_out, *UNET_ALONE sum3 = out + 3 * n_out;
+        for (int o = 0; o < n_out; o++)
+            sum0[o] = sum1[o] = sum2[o] = sum3[o] = bias != NULL ? bias[o] : 0;
+        for (int i = 0; i < n_in; i += 4) {
+            const float *p = a + i, *q = p + n_in, *r = q + n_in, *s = r + n_in;
+            const float p0 = p[0], p1 = p[1], p2 = p[2], p3 = p[3];
+            const float q0 = q[0], q1 = q[1], q2 = q[2], q3 = q[3];
+            const float r0 = r[0], r1 = r[1], r2 = r[2], r3 = r[3];
+            const float s0 = s[0], s1 = s[1], s2 = s[2], s3 = s[3];
+            const float *b0 = b + i * n_out, *b1 = b0 + n_out, *b2 = b1 + n_out, *b3 = b2 + n_out;
+#define UNET_FOUR(p, sum) \
+    UNET_MULTIPLY_ADD(p##0, w0, UNET_MULTIPLY_ADD(p##1, w1, \
+    UNET_MULTIPLY_ADD(p##2, w2, UNET_MULTIPLY_ADD(p##3, w3, sum))))
+            for (int o = 0; o < n_out; o++) {
+                const float w0 = b0[o], w1 = b1[o], w2 = b2[o], w3 = b3[o];
+                sum0[o] = UNET_FOUR(p, sum0[o]);
+                sum1[o] = UNET_FOUR(q, sum1[o]);
+                sum2[o] = UNET_FOUR(r, sum2[o]);
+                sum3[o] = UNET_FOUR(s, sum3[o]);
+            }
+#undef UNET_FOUR
+        }
     }
 }
 
-static inline void unet_linear(const float *in, int n_in, const float *weight, const float *bias,
-                               float *out, int n_out, int lanes)
-{
-    if (lanes == 1)
-        unet_linear_lanes(in, n_in, weight, bias, out, n_out, 1);
-    else
-        unet_linear_lanes(in, n_in, weight, bias, out, n_out, UNET_LANES);
-}
-
-/* Write planes of size x size into planes with zeros around them, as unet_conv3x3 wants them. */
-static inline void unet_pad(const float *x, int channels, int size, float *padded, int lanes)
-{
-    for (int c = 0; c < channels; c++)
-        for (int y = 0; y < size; y++)
-            memcpy(padded + (c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1) * lanes,
-                   x + (c * size + y) * size * lanes, (size_t)(size * lanes) * sizeof(float));
-}
-
 /*
- * padded = silu(norm(x) * (1 + scale) + shift): what comes before every 3x3 convolution but the
- * first. Group norm brings each group of UNET_GROUP planes to mean 0 and variance 1, then
- * multiplies by weight and adds bias. scale_shift: first all scales, then all shifts, or NULL.
+ * Group norm as one multiplication and one addition per number: x * a[c] + b[c], for one image. It
+ * brings each group of UNET_GROUP channels to mean 0 and variance 1, multiplies by weight and adds
+ * bias, then multiplies by 1 + scale and adds shift. scale_shift: all scales, then all shifts, or NULL.
  */
-UNET_INLINE void unet_norm_silu_lanes(const float *x, int channels, int size, const float *weight,
-                                      const float *bias, const float *scale_shift, float *padded,
-                                      int lanes)
+UNET_INLINE void unet_norm(const float *x, int channels, int pixels, const float *weight, const float *bias,
+                           const float *scale_shift, float *UNET_ALONE a, float *UNET_ALONE b)
 {
-    const int pixels = size * size;
+    float mean[UNET_C1] = {0}, square[UNET_C1] = {0};
+    for (int i = 0; i < pixels; i++)
+        for (int c = 0; c < channels; c++)
+            mean[c] += x[i * channels + c];
     for (int first = 0; first < channels; first += UNET_GROUP) {
-        const float *group = x + first * pixels * lanes;
-        double sum[UNET_LANES] = {0}, sum_squares[UNET_LANES] = {0};
-        for (int y = 0; y < UNET_GROUP * size; y++) {
-            float of_row[UNET_LANES] = {0}, squares_of_row[UNET_LANES] = {0};
-            for (int i = y * size; i < (y + 1) * size; i++)
-                for (int l = 0; l < lanes; l++) {
-                    const float value = group[i * lanes + l];
-                    of_row[l] += value;
-                    squares_of_row[l] += value * value;
-                }
-            for (int l = 0; l < lanes; l++) {
-                sum[l] += (double)of_row[l];
-                sum_squares[l] += (double)squares_of_row[l];
-            }
+        float sum = 0;
+        for (int c = first; c < first + UNET_GROUP; c++)
+            sum += mean[c];
+        for (int c = first; c < first + UNET_GROUP; c++)
+            mean[c] = sum / (float)(UNET_GROUP * pixels);
+    }
+    for (int i = 0; i < pixels; i++)
+        for (int c = 0; c < channels; c++) {
+            const float deviation = x[i * channels + c] - mean[c];
+            square[c] += deviation * deviation;
         }
-        float mean[UNET_LANES], inv_std[UNET_LANES];
-        for (int l = 0; l < lanes; l++) {
-            const double m = sum[l] / (UNET_GROUP * pixels);
-            const double variance = sum_squares[l] / (UNET_GROUP * pixels) - m * m;
-            mean[l] = (float)m;
-            inv_std[l] = (float)(1 / sqrt((variance > 0 ? variance : 0) + 1e-5));
+    for (int c = 0; c < channels; c++) {
+        float sum = 0;
+        for (int k = c / UNET_GROUP * UNET_GROUP, i = 0; i < UNET_GROUP; i++)
+            sum += square[k + i];
+        const float scale = scale_shift != NULL ? 1 + scale_shift[c] : 1;
+        const float shift = scale_shift != NULL ? scale_shift[channels + c] : 0;
+        a[c] = weight[c] / sqrtf(sum / (float)(UNET_GROUP * pixels) + 1e-5f) * scale;
+        b[c] = bias[c] * scale + shift - mean[c] * a[c];
+    }
+}
+
+/* padded = silu(norm(x)): what comes before every 3x3 convolution but the first. */
+UNET_INLINE void unet_norm_silu(const float *x, int images, int channels, int size, const float *weight,
+                                const float *bias, const float *scale_shift, float *UNET_ALONE padded)
+{
+    const int edge = UNET_PADDED(size);
+    for (int image = 0; image < images; image++, x += size * size * channels) {
+        float a[UNET_C1], b[UNET_C1];
+        const float *told = scale_shift != NULL ? scale_shift + 2 * image * channels : NULL;
+        unet_norm(x, channels, size * size, weight, bias, told, a, b);
+        for (int i = 0; i < size * size; i++) {
+            float *UNET_ALONE to =
+                padded + ((image * edge + i / size + 1) * edge + i % size + 1) * channels;
+            for (int c = 0; c < channels; c++)
+                to[c] = unet_silu(a[c] * x[i * channels + c] + b[c]);
         }
-        for (int c = first; c < first + UNET_GROUP; c++) {
-            /* All of it together is one multiplication and one addition per pixel. */
-            float a[UNET_LANES], b[UNET_LANES];
-            for (int l = 0; l < lanes; l++) {
-                a[l] = inv_std[l] * weight[c];
-                b[l] = bias[c] - mean[l] * a[l];
-                if (scale_shift != NULL) {
-                    const float scale = 1 + scale_shift[c * lanes + l];
-                    a[l] *= scale;
-                    b[l] = b[l] * scale + scale_shift[(channels + c) * lanes + l];
+    }
+}
+
+/*
+ * Winograd's method (Lavin & Gray 2015): four outputs of a filter of three numbers g, along a line,
+ * are products of polynomials at 0, a, -a, b, -b and infinity. So they need six multiplications
+ * instead of twelve, and a tile of 4x4 pixels 36 instead of 144. With inputs d and m = (G g) * (B d),
+ *
+ *       1     0     -a2-b2  0       1  0         1        0      0            1  1   1   1   1   0
+ *       0  -a b2     -b2    a       1  0       k        k a    k a2           0  a  -a   b  -b   0
+ *  B =  0   a b2     -b2   -a       1  0   G = k       -k a    k a2   outputs 0  a2  a2  b2  b2  0  m
+ *       0  -b a2     -a2    b       1  0       l        l b    l b2           0  a3 -a3  b3 -b3  1
+ *       0   b a2     -a2   -b       1  0       l       -l b    l b2
+ *       0     1       0   -a2-b2    0  1       0        0      1
+ *
+ * where a2 = a*a = 1/2, b2 = b*b = 2 (so that a2 b2 = 1), k = 1/(2 a2 (a2 - b2)) = -2/3 and
+ * l = 1/(2 b2 (b2 - a2)) = 1/6. These points amplify rounding less than the usual 1 and 2.
+ */
+#define UNET_A 0.707106781f
+#define UNET_B 1.41421356f
+
+/* B d, of each channel. Number k of the six is k * step floats on, that of the result k * out_step. */
+UNET_INLINE void unet_six_of_six(const float *in, int step, float *UNET_ALONE out, int out_step,
+                                 int channels)
+{
+    for (int c = 0; c < channels; c++) {
+        const float d0 = in[c], d1 = in[step + c], d2 = in[2 * step + c];
+        const float d3 = in[3 * step + c], d4 = in[4 * step + c], d5 = in[5 * step + c];
+        const float even_a = d4 - 2 * d2, odd_a = UNET_A * (d3 - 2 * d1);
+        const float even_b = d4 - 0.5f * d2, odd_b = UNET_B * (d3 - 0.5f * d1);
+        out[c] = d0 - 2.5f * d2 + d4;
+        out[out_step + c] = even_a + odd_a;
+        out[2 * out_step + c] = even_a - odd_a;
+        out[3 * out_step + c] = even_b + odd_b;
+        out[4 * out_step + c] = even_b - odd_b;
+        out[5 * out_step + c] = d1 - 2.5f * d3 + d5;
+    }
+}
+
+/* The four outputs from the six products m, of each channel. */
+UNET_INLINE void unet_four_of_six(const float *in, int step, float *UNET_ALONE out, int out_step,
+                                  int channels)
+{
+    for (int c = 0; c < channels; c++) {
+        const float m0 = in[c], m1 = in[step + c], m2 = in[2 * step + c];
+        const float m3 = in[3 * step + c], m4 = in[4 * step + c], m5 = in[5 * step + c];
+        const float even_a = m1 + m2, odd_a = UNET_A * (m1 - m2);
+        const float even_b = m3 + m4, odd_b = UNET_B * (m3 - m4);
+        out[c] = m0 + even_a + even_b;
+        out[out_step + c] = odd_a + odd_b;
+        out[2 * out_step + c] = 0.5f * even_a + 2 * even_b;
+        out[3 * out_step + c] = 0.5f * odd_a + 2 * odd_b + m5;
+    }
+}
+
+/* The weights G g G' of the filters weight[n_out][n_in][3][3], as arranged[36][n_in][n_out]. */
+static inline void unet_arrange_conv3x3(const float *weight, int n_in, int n_out, float *arranged)
+{
+    const double a = sqrt(0.5), b = sqrt(2.0), k = -2.0 / 3, l = 1.0 / 6;
+    const double G[6][3] = {{1, 0, 0}, {k, k * a, k * a * a}, {k, -k * a, k * a * a},
+                            {l, l * b, l * b * b}, {l, -l * b, l * b * b}, {0, 0, 1}};
+    for (int y = 0; y < 6; y++)
+        for (int x = 0; x < 6; x++)
+            for (int i = 0; i < n_in; i++)
+                for (int o = 0; o < n_out; o++) {
+                    const float *g = weight + (o * n_in + i) * 9;
+                    double sum = 0;
+                    for (int v = 0; v < 3; v++)
+                        for (int u = 0; u < 3; u++)
+                            sum += G[y][v] * G[x][u] * (double)g[3 * v + u];
+                    *arranged++ = (float)sum;
                 }
-            }
-            for (int y = 0; y < size; y++) {
-                const float *from = x + (c * size + y) * size * lanes;
-                float *to = padded + (c * UNET_PADDED(size) + (y + 1) * (size + 1) + 1) * lanes;
-                for (int i = 0; i < size; i++)
-                    for (int l = 0; l < lanes; l++)
-                        to[i * lanes + l] = unet_silu(a[l] * from[i * lanes + l] + b[l]);
+}
+
+/*
+ * 3x3 convolution, by Winograd's method in both directions. `in` is padded, `out` is not; if add is not
+ * 0, the result is added to what is in out. transformed and product are room: of tile t number k of 36
+ * stands in row t of matrix k.
+ */
+UNET_INLINE void unet_conv3x3(const float *in, int images, int n_in, int size, const float *weight,
+                              const float *bias, float *UNET_ALONE out, int n_out, int add, const unet_work *w)
+{
+    const int tiles = UNET_TILES(size), edge = UNET_PADDED(size), rows = images * tiles * tiles;
+    float half[36 * UNET_C1], line[4 * UNET_C1];
+    for (int t = 0; t < rows; t++) {
+        const int image = t / (tiles * tiles), y0 = t / tiles % tiles * 4, x0 = t % tiles * 4;
+        for (int y = 0; y < 6; y++)
+            unet_six_of_six(in + ((image * edge + y0 + y) * edge + x0) * n_in, n_in, half + 6 * y * n_in,
+                            n_in, n_in);
+        for (int x = 0; x < 6; x++)
+            unet_six_of_six(half + x * n_in, 6 * n_in, w->transformed + (x * rows + t) * n_in,
+                            6 * rows * n_in, n_in);
+    }
+    for (int k = 0; k < 36; k++)
+        unet_multiply(w->transformed + k * rows * n_in, rows, weight + k * n_in * n_out, n_in, NULL,
+                      w->product + k * rows * n_out, n_out);
+    for (int t = 0; t < rows; t++) {
+        const int image = t / (tiles * tiles), y0 = t / tiles % tiles * 4, x0 = t % tiles * 4;
+        for (int x = 0; x < 6; x++)
+            unet_four_of_six(w->product + (x * rows + t) * n_out, 6 * rows * n_out, half + x * n_out,
+                             6 * n_out, n_out);
+        for (int y = 0; y < 4 && y0 + y < size; y++) {
+            unet_four_of_six(half + 6 * y * n_out, n_out, line, n_out, n_out);
+            for (int x = 0; x < 4 && x0 + x < size; x++) {
+                float *UNET_ALONE pixel = out + ((image * size + y0 + y) * size + x0 + x) * n_out;
+                for (int o = 0; o < n_out; o++)
+                    pixel[o] = line[x * n_out + o] + bias[o] + (add ? pixel[o] : 0.0f);
             }
         }
     }
 }
 
-static inline void unet_norm_silu(const float *x, int channels, int size, const float *weight,
-                                  const float *bias, const float *scale_shift, float *padded,
-                                  int lanes)
+/*
+ * Where unet_to_blocks and unet_from_blocks find number k of the 2x2 pixels that are the pixel i of
+ * images with size x size blocks.
+ */
+static inline int unet_block_pixel(int i, int k, int size)
 {
-    if (lanes == 1)
-        unet_norm_silu_lanes(x, channels, size, weight, bias, scale_shift, padded, 1);
-    else
-        unet_norm_silu_lanes(x, channels, size, weight, bias, scale_shift, padded, UNET_LANES);
+    return (2 * (i / size) + k / 2) * 2 * size + 2 * (i % size) + k % 2;
 }
 
 /*
- * 3x3 convolution, weight stored as [n_out][n_in][3][3]. `in` is padded, `out` is not; if add is
- * not 0, the result is added to what is in out. Nearly all the time goes into the innermost loop
- * here: it lets one column of the filters contribute to 4 output planes, so that every float loaded
- * is used 4 times. It does not ask how many lanes there are: a pixel further right is so many floats
- * further on. n_out must be a multiple of 4.
+ * Halve the resolution without losing anything: 2x2 pixels become 4 channels, those of channel c
+ * channels 4c .. 4c + 3. size is the result's, whose images lie in planes of edge x edge pixels.
  */
-static inline void unet_conv3x3(const float *in, int n_in, int size, const float *weight,
-                                const float *bias, float *out, int n_out, int add, int lanes)
+static inline void unet_to_blocks(const float *in, int images, int channels, int size, float *out, int edge)
 {
-    const int stride = (size + 1) * lanes, row = size * lanes, run = UNET_RUN(size) * lanes;
-    for (int o = 0; o < n_out; o += 4)
-        for (int first = 0; first < run; first += UNET_TILE) {
-            float sum[4][UNET_TILE];
-            for (int k = 0; k < 4; k++)
-                for (int i = 0; i < UNET_TILE; i++)
-                    sum[k][i] = bias[o + k];
-            for (int c = 0; c < n_in; c++)
-                for (int col = 0; col < 3; col++) {
-                    const float *p = in + (c * UNET_PADDED(size) + col) * lanes + first;
-                    const float *q = p + stride, *r = q + stride;
-                    const float *w0 = weight + (o * n_in + c) * 9 + col;
-                    const float *w1 = w0 + n_in * 9, *w2 = w1 + n_in * 9, *w3 = w2 + n_in * 9;
-                    const float a0 = w0[0], b0 = w0[3], c0 = w0[6], a1 = w1[0], b1 = w1[3], c1 = w1[6];
-                    const float a2 = w2[0], b2 = w2[3], c2 = w2[6], a3 = w3[0], b3 = w3[3], c3 = w3[6];
-#define UNET_COLUMN(a, b, c, sum) \
-    UNET_MULTIPLY_ADD(a, x, UNET_MULTIPLY_ADD(b, y, UNET_MULTIPLY_ADD(c, z, sum)))
-                    for (int i = 0; i < UNET_TILE; i++) {
-                        const float x = p[i], y = q[i], z = r[i];
-                        sum[0][i] = UNET_COLUMN(a0, b0, c0, sum[0][i]);
-                        sum[1][i] = UNET_COLUMN(a1, b1, c1, sum[1][i]);
-                        sum[2][i] = UNET_COLUMN(a2, b2, c2, sum[2][i]);
-                        sum[3][i] = UNET_COLUMN(a3, b3, c3, sum[3][i]);
-                    }
-#undef UNET_COLUMN
-                }
-            for (int y = first / stride; y < size && y * stride < first + UNET_TILE; y++) {
-                const int begin = y * stride, end = begin + row;    /* of the row, in the run */
-                const int from = begin < first ? first : begin;
-                const int to = end < first + UNET_TILE ? end : first + UNET_TILE;
-                for (int k = 0; k < 4; k++)
-                    for (int i = from; i < to; i++) {
-                        float *pixel = out + ((o + k) * size + y) * row + i - begin;
-                        *pixel = sum[k][i - first] + (add ? *pixel : 0.0f);
-                    }
-            }
-        }
+    for (int i = 0; i < images * size * size; i++) {
+        const int image = i / (size * size), y = i / size % size, x = i % size;
+        float *pixel = out + ((image * edge + y) * edge + x) * 4 * channels;
+        for (int k = 0; k < 4; k++)
+            for (int c = 0; c < channels; c++)
+                pixel[4 * c + k] = in[unet_block_pixel(i, k, size) * channels + c];
+    }
 }
 
-/*
- * 1x1 convolution at the lower level: the same linear map of the channels for every pixel. n_out must
- * be a multiple of 4.
- */
-static inline void unet_conv1x1(const float *in, int n_in, const float *weight, const float *bias,
-                                float *out, int n_out, int lanes)
+/* The inverse of unet_to_blocks; size is that of the input, which has no edge. */
+static inline void unet_from_blocks(const float *in, int images, int channels, int size, float *out)
 {
-    enum { tile = UNET_S1 * UNET_S1 };
-    for (int o = 0; o < n_out; o += 4)
-        for (int first = 0; first < tile * lanes; first += tile) {
-            float sum[4][tile];
-            for (int k = 0; k < 4; k++)
-                for (int i = 0; i < tile; i++)
-                    sum[k][i] = bias[o + k];
-            for (int c = 0; c < n_in; c++) {
-                const float *p = in + c * tile * lanes + first, *w = weight + o * n_in + c;
-                const float w0 = w[0], w1 = w[n_in], w2 = w[2 * n_in], w3 = w[3 * n_in];
-                for (int i = 0; i < tile; i++) {
-                    sum[0][i] = UNET_MULTIPLY_ADD(w0, p[i], sum[0][i]);
-                    sum[1][i] = UNET_MULTIPLY_ADD(w1, p[i], sum[1][i]);
-                    sum[2][i] = UNET_MULTIPLY_ADD(w2, p[i], sum[2][i]);
-                    sum[3][i] = UNET_MULTIPLY_ADD(w3, p[i], sum[3][i]);
-                }
-            }
-            for (int k = 0; k < 4; k++)
-                memcpy(out + (o + k) * tile * lanes + first, sum[k], sizeof sum[k]);
-        }
-}
-
-/*
- * Where unet_to_blocks and unet_from_blocks find the pixel (y, x) of the blocks' channel c among the
- * pixels of the planes: at (2y + dy, 2x + dx) of plane c / 4, with c = 4 * plane + 2dy + dx.
- */
-static inline int unet_block_pixel(int c, int y, int x, int size)
-{
-    return (c / 4 * 2 * size + 2 * y + c / 2 % 2) * 2 * size + 2 * x + c % 2;
-}
-
-/* Halve the resolution without losing anything: 2x2 pixels become 4 channels. size is the result's. */
-static inline void unet_to_blocks(const float *in, int channels, int size, float *out, int lanes)
-{
-    for (int c = 0; c < 4 * channels; c++)
-        for (int y = 0; y < size; y++)
-            for (int x = 0; x < size; x++, out += lanes)
-                memcpy(out, in + unet_block_pixel(c, y, x, size) * lanes, (size_t)lanes * sizeof *out);
-}
-
-/* The inverse of unet_to_blocks; size is that of the input. */
-static inline void unet_from_blocks(const float *in, int channels, int size, float *out, int lanes)
-{
-    for (int c = 0; c < 4 * channels; c++)
-        for (int y = 0; y < size; y++)
-            for (int x = 0; x < size; x++, in += lanes)
-                memcpy(out + unet_block_pixel(c, y, x, size) * lanes, in, (size_t)lanes * sizeof *in);
+    for (int i = 0; i < images * size * size; i++)
+        for (int k = 0; k < 4; k++)
+            for (int c = 0; c < channels; c++)
+                out[unet_block_pixel(i, k, size) * channels + c] = in[(i * channels + c) * 4 + k];
 }
 
 /* x += what the block has to add. h is room for a tensor like x. */
-static inline void unet_block_forward(const unet_block *block, float *x, int channels, int size,
-                                      const float *emb, float *padded, float *h, int lanes)
+UNET_INLINE void unet_block_forward(const unet_block *block, int images, float *x, int channels, int size,
+                                    float *padded, float *h, const unet_work *w)
 {
-    float scale_shift[2 * UNET_C1 * UNET_LANES];
-    unet_linear(emb, UNET_EMB, block->emb_weight, block->emb_bias, scale_shift, 2 * channels,
-                lanes);
-    unet_norm_silu(x, channels, size, block->norm1_weight, block->norm1_bias, NULL, padded, lanes);
-    unet_conv3x3(padded, channels, size, block->conv1_weight, block->conv1_bias, h, channels, 0,
-                 lanes);
-    unet_norm_silu(h, channels, size, block->norm2_weight, block->norm2_bias, scale_shift, padded,
-                   lanes);
-    unet_conv3x3(padded, channels, size, block->conv2_weight, block->conv2_bias, x, channels, 1,
-                 lanes);
+    float scale_shift[UNET_TOGETHER * 2 * UNET_C1];
+    unet_multiply(w->emb, images, block->emb_weight, UNET_EMB, block->emb_bias, scale_shift, 2 * channels);
+    unet_norm_silu(x, images, channels, size, block->norm1_weight, block->norm1_bias, NULL, padded);
+    unet_conv3x3(padded, images, channels, size, block->conv1_weight, block->conv1_bias, h, channels, 0, w);
+    unet_norm_silu(h, images, channels, size, block->norm2_weight, block->norm2_bias, scale_shift, padded);
+    unet_conv3x3(padded, images, channels, size, block->conv2_weight, block->conv2_bias, x, channels, 1, w);
+}
+
+static inline void unet_upper_block(const unet_block *block, int images, float *x, const unet_work *w)
+{
+    unet_block_forward(block, images, x, UNET_C0, UNET_S0, w->padded0, w->h0, w);
+}
+
+static inline void unet_lower_block(const unet_block *block, int images, const unet_work *w)
+{
+    unet_block_forward(block, images, w->x1, UNET_C1, UNET_S1, w->padded1, w->h1, w);
 }
 
 /* ------------------------------------------------------------------------------- whole network */
 
 /* The embedding of noise level and class that steers every block. */
-static inline void unet_embed(const unet *net, int n, const float *c_noise, const int *label,
-                              float *emb, int lanes)
+static inline void unet_embed(const unet *net, int images, const float *c_noise, const int *label, float *emb)
 {
-    float features[2 * UNET_FREQS * UNET_LANES] = {0}, hidden[UNET_EMB * UNET_LANES];
-    for (int i = 0; i < UNET_FREQS; i++)
-        for (int l = 0; l < n; l++) {
-            const float angle = c_noise[l] * (0.5f * (float)(i + 1));
-            features[i * lanes + l] = cosf(angle);
-            features[(UNET_FREQS + i) * lanes + l] = sinf(angle);
+    float features[UNET_TOGETHER * 2 * UNET_FREQS] = {0}, hidden[UNET_TOGETHER * UNET_EMB];
+    for (int k = 0; k < images; k++)
+        for (int i = 0; i < UNET_FREQS; i++) {
+            const float angle = c_noise[k] * (0.5f * (float)(i + 1));
+            features[2 * UNET_FREQS * k + i] = cosf(angle);
+            features[2 * UNET_FREQS * k + UNET_FREQS + i] = sinf(angle);
         }
-    unet_linear(features, 2 * UNET_FREQS, net->emb1_weight, net->emb1_bias, hidden, UNET_EMB,
-                lanes);
-    for (int i = 0; i < UNET_EMB; i++)
-        for (int l = 0; l < n; l++)
-            hidden[i * lanes + l] += net->classes[label[l] * UNET_EMB + i];
-    for (int i = 0; i < UNET_EMB * lanes; i++)
+    unet_multiply(features, images, net->emb1_weight, 2 * UNET_FREQS, net->emb1_bias, hidden, UNET_EMB);
+    for (int k = 0; k < images; k++)
+        for (int i = 0; i < UNET_EMB; i++)
+            hidden[UNET_EMB * k + i] += net->classes[UNET_EMB * label[k] + i];
+    for (int i = 0; i < UNET_EMB * images; i++)
         hidden[i] = unet_silu(hidden[i]);
-    unet_linear(hidden, UNET_EMB, net->emb2_weight, net->emb2_bias, emb, UNET_EMB, lanes);
-    for (int i = 0; i < UNET_EMB * lanes; i++)
+    unet_multiply(hidden, images, net->emb2_weight, UNET_EMB, net->emb2_bias, emb, UNET_EMB);
+    for (int i = 0; i < UNET_EMB * images; i++)
         emb[i] = unet_silu(emb[i]);
 }
 
-/* n images, at most as many as there are lanes: 1 or UNET_LANES. memory: UNET_WORK * lanes floats. */
-static inline void unet_forward_lanes(const unet *net, int n, const float *input, const float *c_noise,
-                                      const int *label, float *output, float *memory, int lanes)
+/* At most UNET_TOGETHER images, on one thread. memory: UNET_WORK floats. */
+static inline void unet_forward_together(const unet *net, int images, const float *input, const float *c_noise,
+                                         const int *label, float *output, float *memory)
 {
-    const unet_work w = unet_divide(memory, lanes);
-    unet_embed(net, n, c_noise, label, w.emb, lanes);
-    for (int l = 0; l < n; l++)
-        for (int i = 0; i < UNET_PIXELS; i++)
-            w.image[i * lanes + l] = input[l * UNET_PIXELS + i];
+    const unet_work w = unet_divide(memory);
+    const int edge = UNET_PADDED(UNET_S0);
+    unet_embed(net, images, c_noise, label, w.emb);
+    unet_to_blocks(input, images, 1, UNET_S0, w.padded0 + (edge + 1) * 4, edge);
+    unet_conv3x3(w.padded0, images, 4, UNET_S0, net->in_weight, net->in_bias, w.skip, UNET_C0, 0, &w);
+    memset(w.padded0, 0, sizeof(float) * UNET_PADDED0);     /* other channels from now on */
+    unet_upper_block(&net->enc, images, w.skip, &w);
 
-    unet_to_blocks(w.image, 1, UNET_S0, w.h0, lanes);
-    unet_pad(w.h0, 4, UNET_S0, w.padded0, lanes);
-    unet_conv3x3(w.padded0, 4, UNET_S0, net->in_weight, net->in_bias, w.skip, UNET_C0, 0, lanes);
-    unet_block_forward(&net->enc, w.skip, UNET_C0, UNET_S0, w.emb, w.padded0, w.h0, lanes);
+    unet_to_blocks(w.skip, images, UNET_C0, UNET_S1, w.h0, UNET_S1);
+    unet_multiply(w.h0, images * UNET_S1 * UNET_S1, net->down_weight, 4 * UNET_C0, net->down_bias, w.x1,
+                  UNET_C1);
+    unet_lower_block(&net->mid1, images, &w);
+    unet_lower_block(&net->mid2, images, &w);
+    unet_multiply(w.x1, images * UNET_S1 * UNET_S1, net->up_weight, UNET_C1, net->up_bias, w.h0,
+                  4 * UNET_C0);
+    unet_from_blocks(w.h0, images, UNET_C0, UNET_S1, w.x0);
 
-    unet_to_blocks(w.skip, UNET_C0, UNET_S1, w.h0, lanes);
-    unet_conv1x1(w.h0, 4 * UNET_C0, net->down_weight, net->down_bias, w.x1, UNET_C1, lanes);
-    unet_block_forward(&net->mid1, w.x1, UNET_C1, UNET_S1, w.emb, w.padded1, w.h1, lanes);
-    unet_block_forward(&net->mid2, w.x1, UNET_C1, UNET_S1, w.emb, w.padded1, w.h1, lanes);
-    unet_conv1x1(w.x1, UNET_C1, net->up_weight, net->up_bias, w.h0, 4 * UNET_C0, lanes);
-    unet_from_blocks(w.h0, UNET_C0, UNET_S1, w.x0, lanes);
-
-    for (int i = 0; i < UNET_PLANES0 * lanes; i++)
+    for (int i = 0; i < UNET_PLANES0; i++)
         w.x0[i] += w.skip[i];
-    unet_block_forward(&net->dec, w.x0, UNET_C0, UNET_S0, w.emb, w.padded0, w.h0, lanes);
-    unet_norm_silu(w.x0, UNET_C0, UNET_S0, net->out_norm_weight, net->out_norm_bias, NULL, w.padded0,
-                   lanes);
-    unet_conv3x3(w.padded0, UNET_C0, UNET_S0, net->out_weight, net->out_bias, w.h0, 4, 0, lanes);
-    unet_from_blocks(w.h0, 1, UNET_S0, w.image, lanes);
-
-    for (int l = 0; l < n; l++)
-        for (int i = 0; i < UNET_PIXELS; i++)
-            output[l * UNET_PIXELS + i] = w.image[i * lanes + l];
+    unet_upper_block(&net->dec, images, w.x0, &w);
+    unet_norm_silu(w.x0, images, UNET_C0, UNET_S0, net->out_norm_weight, net->out_norm_bias, NULL, w.padded0);
+    unet_conv3x3(w.padded0, images, UNET_C0, UNET_S0, net->out_weight, net->out_bias, w.h0, 4, 0, &w);
+    unet_from_blocks(w.h0, images, 1, UNET_S0, output);
 }
 
-/* The floats of memory that n images need. */
+/* The floats of memory that n images need, at most: for so many threads. */
+#define UNET_MEMORY(n) (UNET_WORK * (((n) + UNET_TOGETHER - 1) / UNET_TOGETHER))
+
+/* How many threads compute n images. */
+static inline int unet_threads(int n)
+{
+    const int most = (n + UNET_TOGETHER - 1) / UNET_TOGETHER;
+#ifdef _OPENMP
+    const int threads = omp_get_max_threads();
+#else
+    const int threads = 1;
+#endif
+    return most < threads ? most : threads;
+}
+
+/* The floats of memory that n images need here. */
 static inline size_t unet_memory(int n)
 {
-    return (size_t)UNET_WORK * (size_t)((n + UNET_LANES - 1) / UNET_LANES * UNET_LANES);
+    return (size_t)UNET_WORK * (size_t)unet_threads(n);
 }
 
 /*
@@ -443,19 +491,17 @@ static inline size_t unet_memory(int n)
 static inline void unet_forward(const unet *net, int n, const float *input, const float *c_noise,
                                 const int *label, float *output, float *memory)
 {
-    const int rest = n % UNET_LANES, full = rest < UNET_FEW ? n - rest : n;
-    const int groups = (full + UNET_LANES - 1) / UNET_LANES, singles = n - full > 0 ? n - full : 0;
+    const int threads = unet_threads(n), stride = threads * UNET_TOGETHER;
 #ifdef _OPENMP
-#pragma omp parallel for schedule(dynamic)
+#pragma omp parallel for schedule(static, 1)
 #endif
-    for (int g = 0; g < groups + singles; g++) {
-        const int lanes = g < groups ? UNET_LANES : 1;
-        const int first = g < groups ? g * UNET_LANES : full + g - groups;
-        const int count = n - first < lanes ? n - first : lanes;
-        unet_forward_lanes(net, count, input + (size_t)first * UNET_PIXELS, c_noise + first,
-                           label + first, output + (size_t)first * UNET_PIXELS,
-                           memory + (size_t)first * UNET_WORK, lanes);
-    }
+    for (int k = 0; k < threads; k++)
+        for (int first = k * UNET_TOGETHER; first < n; first += stride) {
+            const int images = n - first < UNET_TOGETHER ? n - first : UNET_TOGETHER;
+            unet_forward_together(net, images, input + (size_t)first * UNET_PIXELS, c_noise + first,
+                                  label + first, output + (size_t)first * UNET_PIXELS,
+                                  memory + (size_t)k * UNET_WORK);
+        }
 }
 
 /* ------------------------------------------------------------------------------------- loading */
@@ -475,61 +521,88 @@ static inline float unet_read_half(const unsigned char *p)
     return bits >> 15 ? -value : value;
 }
 
-static inline const float *unet_take(const float **next, int count)
+/* What is taken next: the weights as the file has them, and the room for matrices. */
+typedef struct unet_reader {
+    const float *next;
+    float *room;
+} unet_reader;
+
+static inline const float *unet_take(unet_reader *from, int count)
 {
-    const float *tensor = *next;
-    *next += count;
+    const float *tensor = from->next;
+    from->next += count;
     return tensor;
 }
 
-static inline void unet_take_block(const float **next, unet_block *block, int channels)
+/* weight[n_out][n_in], arranged as [n_in][n_out] */
+static inline const float *unet_take_matrix(unet_reader *from, int n_in, int n_out)
 {
-    block->norm1_weight = unet_take(next, channels);
-    block->norm1_bias = unet_take(next, channels);
-    block->conv1_weight = unet_take(next, channels * channels * 9);
-    block->conv1_bias = unet_take(next, channels);
-    block->emb_weight = unet_take(next, 2 * channels * UNET_EMB);
-    block->emb_bias = unet_take(next, 2 * channels);
-    block->norm2_weight = unet_take(next, channels);
-    block->norm2_bias = unet_take(next, channels);
-    block->conv2_weight = unet_take(next, channels * channels * 9);
-    block->conv2_bias = unet_take(next, channels);
+    const float *weight = unet_take(from, n_in * n_out);
+    float *arranged = from->room;
+    for (int i = 0; i < n_in; i++)
+        for (int o = 0; o < n_out; o++)
+            *from->room++ = weight[o * n_in + i];
+    return arranged;
 }
 
-/* Point every tensor into the weights, in the order of the file; the number of weights. */
-static inline size_t unet_place_tensors(unet *net)
+static inline const float *unet_take_conv3x3(unet_reader *from, int n_in, int n_out)
 {
-    const float *next = net->data;
-    net->emb1_weight = unet_take(&next, UNET_EMB * 2 * UNET_FREQS);
-    net->emb1_bias = unet_take(&next, UNET_EMB);
-    net->classes = unet_take(&next, (UNET_CLASSES + 1) * UNET_EMB);
-    net->emb2_weight = unet_take(&next, UNET_EMB * UNET_EMB);
-    net->emb2_bias = unet_take(&next, UNET_EMB);
-    net->in_weight = unet_take(&next, UNET_C0 * 4 * 9);
-    net->in_bias = unet_take(&next, UNET_C0);
-    unet_take_block(&next, &net->enc, UNET_C0);
-    net->down_weight = unet_take(&next, UNET_C1 * 4 * UNET_C0);
-    net->down_bias = unet_take(&next, UNET_C1);
-    unet_take_block(&next, &net->mid1, UNET_C1);
-    unet_take_block(&next, &net->mid2, UNET_C1);
-    net->up_weight = unet_take(&next, 4 * UNET_C0 * UNET_C1);
-    net->up_bias = unet_take(&next, 4 * UNET_C0);
-    unet_take_block(&next, &net->dec, UNET_C0);
-    net->out_norm_weight = unet_take(&next, UNET_C0);
-    net->out_norm_bias = unet_take(&next, UNET_C0);
-    net->out_weight = unet_take(&next, 4 * UNET_C0 * 9);
-    net->out_bias = unet_take(&next, 4);
-    return (size_t)(next - net->data);
+    float *arranged = from->room;
+    unet_arrange_conv3x3(unet_take(from, n_in * n_out * 9), n_in, n_out, arranged);
+    from->room += 36 * n_in * n_out;
+    return arranged;
 }
 
-/* The number of weights of this architecture. */
+static inline void unet_take_block(unet_reader *from, unet_block *block, int channels)
+{
+    block->norm1_weight = unet_take(from, channels);
+    block->norm1_bias = unet_take(from, channels);
+    block->conv1_weight = unet_take_conv3x3(from, channels, channels);
+    block->conv1_bias = unet_take(from, channels);
+    block->emb_weight = unet_take_matrix(from, UNET_EMB, 2 * channels);
+    block->emb_bias = unet_take(from, 2 * channels);
+    block->norm2_weight = unet_take(from, channels);
+    block->norm2_bias = unet_take(from, channels);
+    block->conv2_weight = unet_take_conv3x3(from, channels, channels);
+    block->conv2_bias = unet_take(from, channels);
+}
+
+/* Arrange the matrices of data, in the order of the file, and point every tensor there or into data. */
+static inline void unet_arrange(unet *net)
+{
+    unet_reader from = {net->data, net->arranged};
+    net->emb1_weight = unet_take_matrix(&from, 2 * UNET_FREQS, UNET_EMB);
+    net->emb1_bias = unet_take(&from, UNET_EMB);
+    net->classes = unet_take(&from, (UNET_CLASSES + 1) * UNET_EMB);
+    net->emb2_weight = unet_take_matrix(&from, UNET_EMB, UNET_EMB);
+    net->emb2_bias = unet_take(&from, UNET_EMB);
+    net->in_weight = unet_take_conv3x3(&from, 4, UNET_C0);
+    net->in_bias = unet_take(&from, UNET_C0);
+    unet_take_block(&from, &net->enc, UNET_C0);
+    net->down_weight = unet_take_matrix(&from, 4 * UNET_C0, UNET_C1);
+    net->down_bias = unet_take(&from, UNET_C1);
+    unet_take_block(&from, &net->mid1, UNET_C1);
+    unet_take_block(&from, &net->mid2, UNET_C1);
+    net->up_weight = unet_take_matrix(&from, UNET_C1, 4 * UNET_C0);
+    net->up_bias = unet_take(&from, 4 * UNET_C0);
+    unet_take_block(&from, &net->dec, UNET_C0);
+    net->out_norm_weight = unet_take(&from, UNET_C0);
+    net->out_norm_bias = unet_take(&from, UNET_C0);
+    net->out_weight = unet_take_conv3x3(&from, UNET_C0, 4);
+    net->out_bias = unet_take(&from, 4);
+}
+
+/* The numbers of weights of this architecture, and of floats in arranged matrices. */
 enum {
     UNET_BLOCK0_WEIGHTS = 2 * 9 * UNET_C0 * UNET_C0 + 8 * UNET_C0 + 2 * UNET_C0 * UNET_EMB,
     UNET_BLOCK1_WEIGHTS = 2 * 9 * UNET_C1 * UNET_C1 + 8 * UNET_C1 + 2 * UNET_C1 * UNET_EMB,
     UNET_WEIGHTS = UNET_EMB * (2 * UNET_FREQS + 1) + (UNET_CLASSES + 1) * UNET_EMB +
                    UNET_EMB * (UNET_EMB + 1) + 37 * UNET_C0 + 2 * UNET_BLOCK0_WEIGHTS +
                    2 * UNET_BLOCK1_WEIGHTS + UNET_C1 * (4 * UNET_C0 + 1) +
-                   4 * UNET_C0 * (UNET_C1 + 1) + 2 * UNET_C0 + 4 * (9 * UNET_C0 + 1)
+                   4 * UNET_C0 * (UNET_C1 + 1) + 2 * UNET_C0 + 4 * (9 * UNET_C0 + 1),
+    UNET_ARRANGED = 36 * (8 * UNET_C0 + 4 * UNET_C0 * UNET_C0 + 4 * UNET_C1 * UNET_C1) +
+                    UNET_EMB * (2 * UNET_FREQS + UNET_EMB + 4 * UNET_C0 + 4 * UNET_C1) +
+                    8 * UNET_C0 * UNET_C1
 };
 
 /* Check the file in bytes[0..size) and make floats of it. NULL, or what is wrong. */
@@ -555,12 +628,13 @@ static inline const char *unet_parse(unet *net, const unsigned char *bytes, size
 
     const uint32_t bits = unet_read_u32(bytes + 40);
     memcpy(&net->sigma_data, &bits, sizeof net->sigma_data);
-    net->data = (float *)malloc(UNET_WEIGHTS * sizeof *net->data);
+    net->data = (float *)malloc((UNET_WEIGHTS + UNET_ARRANGED) * sizeof *net->data);
     if (net->data == NULL)
         return "out of memory";
+    net->arranged = net->data + UNET_WEIGHTS;
     for (size_t i = 0; i < UNET_WEIGHTS; i++)
         net->data[i] = unet_read_half(bytes + header + 2 * i);
-    unet_place_tensors(net);
+    unet_arrange(net);
     return NULL;
 }
 
