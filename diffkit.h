@@ -9298,10 +9298,39 @@ DKP_INLINE void dkp_combine_plain(int what, dk_real *y, const dk_real *__restric
 DKP_COMPILE_TWICE(dkp_combine, (int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n),
                   (what, y, c, v, n))
 
+/* Stores past the caches, where compilers have them: memory that is written in whole need not be read first. */
+#if defined(DKP_DISPATCH) && defined(__clang__)
+#define DKP_STORE_PAST(to, v) __builtin_nontemporal_store(v, to)
+#elif defined(DKP_DISPATCH)
+#define DKP_STORE_PAST(to, v) __builtin_ia32_movntdq(to, v)
+#endif
+#ifdef DKP_STORE_PAST
+typedef long long dkp_l2 __attribute__((vector_size(16)));
+
+static void dkp_store_past(void *to, const void *from, size_t bytes) {
+    size_t i = (0u - (size_t)(uintptr_t)to) % sizeof(dkp_l2);
+    if (i > bytes) i = bytes;
+    memcpy(to, from, i);
+    for (dkp_l2 v; i + sizeof v <= bytes; i += sizeof v) {
+        memcpy(&v, (const char *)from + i, sizeof v);
+        DKP_STORE_PAST((dkp_l2 *)(void *)((char *)to + i), v);
+    }
+    memcpy((char *)to + i, (const char *)from + i, bytes - i);
+}
+
+/* Other threads see such stores only behind this. */
+static void dkp_stored(void) { __builtin_ia32_sfence(); }
+enum { DKP_PAST = 1 };
+#else
+static void dkp_store_past(void *to, const void *from, size_t bytes) { memcpy(to, from, bytes); }
+static void dkp_stored(void) {}
+enum { DKP_PAST = 0 };
+#endif
+
 /* What rows are made of, on a tile. y may be one of the v. */
 typedef struct dkp_op {
     dkp_what what;
-    int terms;
+    int terms, past; /* past: y is stored past the caches */
     unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
     char *y, *v[DKP_TERMS];
     dk_real c[DKP_TERMS];
@@ -9315,6 +9344,7 @@ static size_t dkp_bytes_read(const dkp_op *op) {
 
 /* With each operation memory is asked for so many elements. */
 static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, size_t asked, dkp_ahead *ahead) {
+    dk_real past[DKP_TILE];
     for (; ops > 0; ops--, op++) {
         dkp_ask(ahead, asked);
         size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
@@ -9330,7 +9360,9 @@ static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at,
             dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
             break;
         case DKP_DRAW: dkp_draw_range(op->source, op->request, at, n, ahead, y); break;
-        default: dkp_combine(op->what ? (int)op->what : op->terms, y, op->c, v, n);
+        default:
+            dkp_combine(op->what ? (int)op->what : op->terms, op->past ? past : y, op->c, v, n);
+            if (op->past) dkp_store_past(y, past, n * sizeof *y);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
@@ -9376,7 +9408,7 @@ static void dkp_redirect(dkp_window *w) {
         if (!(op->moves >> DKP_TERMS)) continue;
         int k = dkp_trial_of(w, op->y);
         if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
-        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS);
+        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS), op->past = 0;
     }
 }
 
@@ -9385,17 +9417,25 @@ static void dkp_run_window(dkp_window *w) {
     dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, asked, &w->ahead);
 }
 
-/* What windows read that does not lie in tiles. */
+DKP_ONCE static int dkp_stream_of(const dkp_ahead *a, const char *v) {
+    int i = 0;
+    while (i < a->streams && a->stream[i] != v) i++;
+    return i;
+}
+
+/* What windows read that does not lie in tiles. Of vectors that no cache holds, what is only written goes past the caches. */
 static void dkp_look_ahead(dkp_window *w) {
     dkp_ahead *a = &w->ahead;
     a->streams = 0;
     for (const dkp_op *op = w->op; op < w->op + w->ops; op++)
         for (int m = 0; m < op->terms; m++) {
-            int i = 0;
-            while (i < a->streams && a->stream[i] != op->v[m]) i++;
+            int i = dkp_stream_of(a, op->v[m]);
             if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
             a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
         }
+    for (dkp_op *op = w->op; op < w->op + w->ops; op++)
+        op->past = DKP_PAST && w->run->size >= DKP_FAR && op->what < DKP_CLIP && op->moves >> DKP_TERMS &&
+                   dkp_stream_of(a, op->y) == a->streams;
 }
 
 /* Makes room for more operations. */
@@ -9409,7 +9449,7 @@ static void dkp_flush(dkp_window *w) {
 DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
     if (w->ops == DKP_OPS) dkp_flush(w);
     dkp_op *op = &w->op[w->ops++];
-    op->what = what, op->terms = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    op->what = what, op->terms = op->past = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
     return op;
 }
 
@@ -9582,13 +9622,14 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
             at == first * DKP_TILE || w.many || (by_sample & DKP_SAMPLES_FACTORS && sample != w.sample);
         w.n = tile - from % tile; /* noise is made in chunks */
         if (rest < w.n) w.n = rest;
-        for (int k = 0; k < looking; k++) {
-            size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
-            if (bad < at + w.n) return bad;
-        }
         w.at = at, w.sample = sample;
         w.ahead.element = w.ahead.end = at + w.n;
         if (fetch) w.ahead.end += w.n < to - w.ahead.end ? w.n : to - w.ahead.end;
+        for (int k = 0; k < looking; k++) { /* memory works meanwhile */
+            dkp_ask(&w.ahead, w.draws || !w.ops ? 0 : w.n / (size_t)(w.ops + 1));
+            size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
+            if (bad < at + w.n) return bad;
+        }
         if (resolve) w.ops = w.noises = w.draws = 0, memset(w.tried, 0, sizeof w.tried);
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
@@ -9601,6 +9642,7 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
         dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
         if (bad < w.n) return at + bad;
     }
+    dkp_stored();
     return run->size;
 }
 
