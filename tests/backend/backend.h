@@ -22,7 +22,7 @@ typedef struct backend_under_test {
     const dk_real *(*handle)(const dk_real *v); /* what it takes for a vector of the host; NULL: that itself */
 } backend_under_test;
 
-enum { BACKEND_BATCH = 3, BACKEND_DIM = 131, BACKEND_SIZE = BACKEND_BATCH * BACKEND_DIM, BACKEND_GIVEN = 1, BACKEND_SEEDS = 2, BACKEND_HALVES = 4 };
+enum { BACKEND_BATCH = 3, BACKEND_DIM = 131, BACKEND_SIZE = BACKEND_BATCH * BACKEND_DIM, BACKEND_GIVEN = 1, BACKEND_SEEDS = 2, BACKEND_HALVES = 4, BACKEND_GUIDER = 8, BACKEND_HOOK = 16 };
 
 /* Every kind of row, draw, norm and boundary. */
 static const struct {
@@ -58,6 +58,10 @@ static const struct {
     {"sampler=dpmpp_2m number=fp16 clip=0.9", BACKEND_HALVES},
     {"sampler=euler_ancestral number=bf16 guidance.scale=2", BACKEND_HALVES},
     {"sampler=heun number=fp16 blend=denoised", BACKEND_GIVEN | BACKEND_HALVES},
+    {"sampler=adams2", BACKEND_HOOK},
+    {"sampler=dpmpp_2m guidance.scale=3 guidance.memory=1", BACKEND_GUIDER | BACKEND_HOOK},
+    {"sampler=euler guidance.scale=3 guidance.branches=3 guidance.memory=2 guidance.doubled=1 guidance.rescale=0.5", BACKEND_GUIDER},
+    {"sampler=heun guidance.scale=3 guidance.memory=1 number=fp16", BACKEND_GUIDER | BACKEND_HALVES},
 };
 
 typedef struct backend_test {
@@ -67,6 +71,7 @@ typedef struct backend_test {
     dk_real x[BACKEND_SIZE], mask[BACKEND_SIZE], known[BACKEND_SIZE];
     uint64_t seeds[BACKEND_BATCH];
     dk_config c;
+    dk_run *at_work; /* whose hook or guider it is */
     int most; /* evaluations that one run takes */
     /* of the run on the host: every state and estimate, the result, and bytes half-way */
     dk_real *states, *estimates, result[BACKEND_SIZE];
@@ -88,6 +93,50 @@ static inline void backend_compare(backend_test *t, const dk_real *got, const dk
         backend_fails(t, what, call, a, b);
         return;
     }
+}
+
+/* What hooks and guiders look at: a vector on the host, or brought from the back end. */
+static inline int backend_look(backend_test *t, const dk_real *here, int slot, dk_real *v) {
+    const dk_backend *b = t->at_work->config.backend;
+    if (b) return b->get(b->user, t->at_work, DK_VALUE_BUFFER, slot, v);
+    memcpy(v, here, sizeof t->x);
+    return 0;
+}
+static inline int backend_leave(backend_test *t, dk_real *here, int slot, const dk_real *v) {
+    const dk_backend *b = t->at_work->config.backend;
+    if (b) return b->put(b->user, t->at_work, DK_VALUE_BUFFER, slot, v);
+    memcpy(here, v, sizeof t->x);
+    return 0;
+}
+
+static inline int backend_hook(void *user, const dk_eval *e, dk_real *D, int slot) {
+    backend_test *t = (backend_test *)user;
+    dk_real v[BACKEND_SIZE];
+    (void)e;
+    if (backend_look(t, D, slot, v)) return 1;
+    for (size_t i = 0; i < BACKEND_SIZE; i++) v[i] = v[i] / 2 + t->known[i] / 8;
+    return backend_leave(t, D, slot, v);
+}
+
+/* G = the last output + w m/(1 + |m|), m = C - that + half of the m before, which memory 0 has; memory 1 counts up. */
+static inline int backend_guider(void *user, const dk_outputs *o) {
+    backend_test *t = (backend_test *)user;
+    dk_real C[BACKEND_SIZE], U[BACKEND_SIZE], m[BACKEND_SIZE];
+    int last = o->branches - 1, counts = t->c.guidance.memory > 1;
+    if (backend_look(t, o->output[0], o->output_slot[0], C) || backend_look(t, o->output[last], o->output_slot[last], U) ||
+        backend_look(t, o->memory[0], o->memory_slot[0], m))
+        return 1;
+    for (size_t i = 0; i < BACKEND_SIZE; i++) m[i] = C[i] - U[i] + m[i] / 2;
+    if (backend_leave(t, o->memory[0], o->memory_slot[0], m)) return 1;
+    for (size_t i = 0; i < BACKEND_SIZE; i++) U[i] += (dk_real)o->weight[0] * m[i] / (1 + (dk_real)fabs((double)m[i]));
+    if (counts && backend_look(t, o->memory[1], o->memory_slot[1], m)) return 1;
+    for (size_t i = 0; counts && i < BACKEND_SIZE; i++) m[i] += 1, U[i] += m[i] / 16;
+    return (counts && backend_leave(t, o->memory[1], o->memory_slot[1], m)) || backend_leave(t, o->G, o->G_slot, U);
+}
+
+static inline int backend_next(backend_test *t, dk_run *run, dk_eval *e) {
+    t->at_work = run;
+    return dk_next(run, e);
 }
 
 /* The vectors of an evaluation, on the host or brought from the back end and back. */
@@ -138,7 +187,7 @@ static inline void backend_on_host(backend_test *t) {
     t->states = (dk_real *)calloc(MOST, sizeof t->x), t->estimates = (dk_real *)calloc(MOST, sizeof t->x);
     t->most = 0, t->saved = NULL;
     if (!t->states || !t->estimates || !backend_begin(t, &run, 0, x)) return;
-    while (dk_next(&run, &e) && t->most < MOST) {
+    while (backend_next(t, &run, &e) && t->most < MOST) {
         backend_evaluate(&run, &e, 0);
         memcpy(t->states + (size_t)t->most * BACKEND_SIZE, dk_state(&run), sizeof x);
         dk_denoised(&run, t->estimates + (size_t)t->most * BACKEND_SIZE);
@@ -156,7 +205,7 @@ static inline void backend_go_on(backend_test *t, dk_run *run, int call, int sav
     dk_real x[BACKEND_SIZE], D[BACKEND_SIZE];
     dk_run next;
     dk_eval e;
-    for (; dk_next(run, &e); call++) {
+    for (; backend_next(t, run, &e); call++) {
         size_t at = (size_t)call * BACKEND_SIZE;
         if (call >= t->most) {
             backend_fails(t, "too many evaluations", -1, 0, 0);
@@ -204,7 +253,7 @@ static inline void backend_on_device(backend_test *t) {
     t->about = "two runs in turns, one ended early";
     if (backend_begin(t, &run, 1, x)) {
         if (backend_begin(t, &other, 1, y)) {
-            for (int k = 0; k < 2 && dk_next(&other, &e); k++) backend_evaluate(&other, &e, 0);
+            for (int k = 0; k < 2 && backend_next(t, &other, &e); k++) backend_evaluate(&other, &e, 0);
             backend_go_on(t, &run, 0, -1);
             dk_end(&other);
         }
@@ -213,7 +262,7 @@ static inline void backend_on_device(backend_test *t) {
     t->about = "an output that is not finite";
     if (backend_begin(t, &run, 1, x)) {
         int calls = 0;
-        while (calls < t->most && dk_next(&run, &e)) backend_evaluate(&run, &e, calls++ == 1);
+        while (calls < t->most && backend_next(t, &run, &e)) backend_evaluate(&run, &e, calls++ == 1);
         if (calls < t->most && run.status != DK_ERROR_NOT_FINITE) backend_fails(t, "is not found", -1, 0, 0);
         if (t->most > 1 && calls < t->most && !run.own.finished) { /* the run can go on */
             if (calls != 2) backend_fails(t, "is found late", -1, 0, 0);
@@ -242,6 +291,8 @@ static inline int backend_conforms(const backend_under_test *tested) {
         for (int b = 0; b < BACKEND_BATCH; b++) t->seeds[b] = 1000u + (uint64_t)b * 0x100000001u;
         if (with & BACKEND_SEEDS) t->c.seeds = t->seeds, t->c.seed = t->c.first_sample = 0;
         if (with & BACKEND_GIVEN) t->c.mask = t->mask, t->c.known = t->known;
+        if (with & BACKEND_GUIDER) t->c.guidance.guider = backend_guider, t->c.guidance.guider_user = t;
+        if (with & BACKEND_HOOK) t->c.guidance.hook = backend_hook, t->c.guidance.hook_user = t;
         if (dk_config_set(&t->c, t->settings)) backend_fails(t, t->c.message, -1, 0, 0);
         else backend_on_host(t), backend_on_device(t);
         free(t->states), free(t->estimates), free(t->saved);

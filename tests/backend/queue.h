@@ -99,14 +99,21 @@ static inline queue_command *queue_push(queue_run *q) {
     return k;
 }
 
+/* Full of NaN: what a plan reads it has written. */
+static inline void *queue_memory(size_t n, size_t bytes) {
+    void *p = malloc(n * bytes);
+    if (!p) abort();
+    return memset(p, 0xFF, n * bytes);
+}
+
 static inline int queue_begin(void *user, dk_run *run) {
     const dk_plan *p = dk_run_plan(run);
     queue_run *q = (queue_run *)calloc(1, sizeof *q);
     if (!q || p->buffers + 1 > QUEUE_SLOTS || p->halves > QUEUE_SLOTS || p->locals > QUEUE_SLOTS) abort();
     q->size = run->size, q->dim = run->dim, q->number = p->number, q->bad = run->size;
-    for (int k = 0; k <= p->buffers; k++) q->buffer[k] = (dk_real *)calloc(q->size, sizeof(dk_real));
-    for (int k = 0; k < p->halves; k++) q->half[k] = (uint16_t *)calloc(q->size, sizeof(uint16_t));
-    for (int k = 0; k < p->locals; k++) q->local[k] = (dk_real *)calloc(q->size, sizeof(dk_real));
+    for (int k = 0; k <= p->buffers; k++) q->buffer[k] = (dk_real *)queue_memory(q->size, sizeof(dk_real));
+    for (int k = 0; k < p->halves; k++) q->half[k] = (uint16_t *)queue_memory(q->size, sizeof(uint16_t));
+    for (int k = 0; k < p->locals; k++) q->local[k] = (dk_real *)queue_memory(q->size, sizeof(dk_real));
     memcpy(q->buffer[0], queue_handle(run->x), q->size * sizeof(dk_real));
     for (int k = 0; k < 2 && run->config.mask; k++) {
         q->given[k] = (dk_real *)calloc(q->size, sizeof(dk_real));
