@@ -4578,7 +4578,8 @@ static dk_status dkp_resolve_table(dk_config *c, char *message) {
 
 /* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
    Many methods need a row alone: a tableau, or settings of a function that exists. A row says what differs from a zero
-   dk_sampler, in the words of dk_config_set; then order of convergence, evaluations per step, paper. */
+   dk_sampler, in the words of dk_config_set; then order of convergence, the same on flow matching from t = 1, evaluations
+   per step, paper. */
 #define DKP_DORMAND_PRINCE                                                                          \
     "1/5 | 3/40 9/40 | 44/45 -56/15 32/9 | 19372/6561 -25360/2187 64448/6561 -212/729 |"            \
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \

@@ -15,6 +15,7 @@
        dkr_keep(r, x)              stores a sum, so that later uses cost one term
        dkr_past(r, 2)              the D before the newest, which is number 1
        dkr_zero                    a vector of no terms
+       dkr_reads(r, "eta")         names the settings that it uses; others are then refused if set
 
    A level stands for x = alpha x0 + sigma eps, so one text serves flow matching, EDM and VP.
    Factors are plain doubles, and a term whose factor is 0 is dropped. Two steps need care: a flow
