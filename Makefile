@@ -21,7 +21,7 @@
 #   make host-opencv  the digits network run by OpenCV (PYTHON=... with PyTorch); make host-onnxruntime: by ONNX Runtime; make host-libtorch
 #   make mpi-sample  build/mpi_sample: any number of samples over many machines, kills survived (MPI); make mpi is the same
 #   make playground  docs/playground/wasm.js: diffkit.h for the page, compiled to WebAssembly (clang, lld); make test-web: the page in Chromium
-#   make docs      write what docs has from programs: docs/samplers.md from the tables in diffkit.h, figures
+#   make docs      write what docs has from programs: docs/samplers.md, figures, pictures, in some minutes; what is measured: make plots, make bench-quality
 #   make choosing  how accurate samplers and grids are, on data whose network is a formula: the tables of docs/choosing.md
 #   make bench     time steps against memcpy, noise against memset and PyTorch (PYTHON=...), flags against -O2, side by side
 #   make size      what the library costs to build and link, with gcc and clang
@@ -144,9 +144,12 @@ guidance: $(BUILD)/guidance
 $(BUILD)/figures: examples/plots/figures.c examples/svg.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)
 
-docs: $(BUILD)/diffkit $(BUILD)/figures particles
+docs: $(BUILD)/diffkit $(BUILD)/figures particles demo guidance edit texture
 	$(BUILD)/figures docs
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
+	cp $(BUILD)/digits.png $(BUILD)/families.png $(BUILD)/few.png docs
+	-$(MAKE) $(BUILD)/engine_window && SDL_VIDEODRIVER=dummy $(BUILD)/engine_window --frames 26 docs/engine.png
+	-optipng -quiet -o4 docs/*.png
 
 # ------------------------------------------------------------------ the page
 # By clang alone: docs/playground/libc has what is needed of a C library. Bytes stand in scripts, so that the page works from a file.

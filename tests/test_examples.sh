@@ -22,6 +22,10 @@ builds() {
     done
 }
 
+# same_picture NAME FILE: docs/NAME.png shows what FILE does
+"${CC:-cc}" -std=c11 -O1 -I. tests/pixels.c -o "$dir/pixels"
+same_picture() { "$dir/pixels" "docs/$1.png" "$2" || { echo "docs/$1.png is stale: make docs"; false; }; }
+
 # ---- engine_loop: 40 digits, 10 in a row, each 28 * 3 pixels with a margin of 6 to every side
 log_is_fixed() {
     run "$build/engine_loop" --frames 30 && mv "$dir/out" "$dir/first" && run "$build/engine_loop" --frames 30 &&
@@ -66,7 +70,12 @@ wait $program
 EOF
 obeys_keys() { run xvfb-run -a sh "$dir/press.sh" "$build/engine_window"; }
 if builds "engine_window" engine_window; then
-    if command -v xvfb-run >/dev/null; then check "engine_window draws digits" draws_digits; else skip "engine_window draws digits" "no xvfb-run"; fi
+    if command -v xvfb-run >/dev/null; then
+        check "engine_window draws digits" draws_digits
+        check "docs has its picture" same_picture engine "$dir/window.png"
+    else
+        skip "engine_window draws digits" "no xvfb-run"
+    fi
     if command -v xvfb-run >/dev/null && command -v xdotool >/dev/null; then
         check "engine_window obeys keys" obeys_keys
     else
@@ -137,7 +146,18 @@ done
 
 # ---- edit: 10 rows of 10 digits, each 28 * 2 pixels with a margin of 4 to every side, and 10 letters 12 wide before them
 edits() { run "$build/edit" "$dir/edit.png" && is_png "$dir/edit.png" 000002d80000025c && grep -q 'off by 0\.[0-9]*% of the pixel range' "$dir/out"; } # 728 x 604
-if builds "edit" edit; then check "edit's digits come back from noise" edits; fi
+if builds "edit" edit; then
+    check "edit's digits come back from noise" edits
+    check "docs has its picture" same_picture editing "$dir/edit.png"
+fi
+
+# ---- other pictures in docs
+draws_guidance() { run "$build/guidance" "$dir/guidance.png" && same_picture guidance "$dir/guidance.png"; }
+demonstrates() { run "$build/demo" && for name in digits families few; do same_picture $name "$build/$name.png" || return 1; done; }
+draws_textures() { run "$build/textures" "$dir" && same_picture texture "$dir/texture.png" && same_picture terrain "$dir/terrain.png"; }
+if builds "guidance" guidance; then check "docs has guidance's picture" draws_guidance; fi
+if builds "demo" demo; then check "docs has the demo's pictures" demonstrates; fi
+if builds "textures" textures; then check "docs has the textures" draws_textures; fi
 
 # ---- samplers: ten lines of differences, all of them roundings
 samplers_agree() {

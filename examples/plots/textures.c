@@ -173,7 +173,7 @@ static int draw_texture(const char *docs, const char *path) {
     texture t = texture_learn(&example, 0);
     const texture_image made = texture_make(&t, &w, 1, 1);
     sheet s = new_sheet(3 * SIZE + GAP, TOP + 2 * SIZE);
-    title(&s, 0, "the example");
+    title(&s, 0, "example");
     put(&s, &example, 0, TOP, 1, 0);
     /* Its edges are shown where they meet: in the middle. */
     title(&s, SIZE + GAP, "made of it");
