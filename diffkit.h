@@ -1129,13 +1129,15 @@ typedef struct dkp_pace {
     int phase, place;        /* private: kind of attempt; level of the grid, -1: between two */
     int rejecting;           /* the attempt before was rejected */
     int kept, keeps[2]; /* values that are known; that will be if this attempt is rejected, or accepted */
-    int sizing;                          /* private: records the most, wherever the level is */
+    int sizing; /* private: records the most, wherever the level is; 2: with all branches at once, 3 and
+                   4: the same without a hook */
 } dkp_pace;
 
 /* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
 typedef struct dkp_run {
     int pass;    /* the next pass to run */
     int waiting; /* an evaluation is out */
+    int crossed; /* what ended the pass before is done: its norm, hook or guider */
     int again;   /* hand out the same evaluation once more */
     int finished;
     dk_status ended; /* DK_OK, or the error that the run has ended in, */
@@ -8367,7 +8369,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
     dk_guidance *g = &h->g;
     int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step,
         steps = r->own->pace ? 0 : r->own->plan->steps;
-    int sizing = r->own->pace && r->own->pace->sizing;
+    int sizing = r->own->pace ? r->own->pace->sizing : 0;
     double here = dk_noise_level(*l);
     *g = r->config->guidance;
     if (dkp_ramps(g)) dkp_scale_at(g, step, steps, &g->scale);
@@ -8376,6 +8378,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
         g->schedule(g->schedule_user, *l, step, steps, &r->config->guidance);
         if (r->status == DK_OK) r->status = dkp_check_guidance(r->config, &r->own->guidance, r->config->message);
         *g = r->config->guidance, r->config->guidance = given;
+        if (sizing) g->hook = sizing > 2 ? NULL : given.hook, g->doubled = sizing % 2 == 0; /* whatever it may ask for */
     }
     int steady = !g->schedule || !sizing, given = g->branches ? g->branches : 2;
     h->on = dkp_set(g->scale) && (sizing || (!(here <= g->noise_min && g->noise_min > 0) &&
@@ -8823,8 +8826,8 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
                             plan->locals > most.locals || plan->noises > most.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
-    plan->own.owned = most.own.owned;
-    dkp_reserve(plan, &most);
+    plan->own.owned = most.own.owned; /* and what the run has memory for, whatever was recorded */
+    plan->used = most.used, plan->buffers = most.buffers, plan->halves = most.halves, plan->locals = most.locals, plan->noises = most.noises;
     return status;
 }
 
@@ -8848,13 +8851,14 @@ static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
                  {DKP_PROBE, DKP_KEPT_D, 0}};
     dkp_first_attempt(r, c, p);
     int count = p->phase == DKP_PLAIN ? 3 : DKP_COUNT(kinds) - (c->sampler.tableau ? 0 : 2);
-    if (i >= count) return 0;
+    p->sizing = 1 + i / count, i %= count;
+    if (p->sizing > (c->guidance.schedule ? 4 : 1)) return 0;
     if (kinds[i].within) {
         p->at += (p->end - p->at) / kinds[i].within, p->h = fabs(p->end - p->at) / 2;
         p->from = dkp_level_on_axis(r, p->at);
         dkp_aim(r, p);
     }
-    p->phase = kinds[i].phase, p->kept = kinds[i].kept, p->sizing = 1;
+    p->phase = kinds[i].phase, p->kept = kinds[i].kept;
     if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
     p->place = i == 2 ? c->steps - 1 : 0;
     p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);

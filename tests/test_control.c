@@ -198,6 +198,77 @@ static void the_memory_named_beforehand_is_enough(void **state) {
         }
 }
 
+static void every_other_doubled(void *user, dk_level level, int step, int steps, dk_guidance *g) {
+    (void)level, (void)steps;
+    g->doubled = step % 2;
+    if (!user && step % 2) g->hook = NULL;
+    g->away[3] = step / 2 % 2;
+}
+static int branches(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) {
+        double x = (double)e->input[i];
+        e->output[i] = (dk_real)((1 + 0.1 * (e->branch + (double)(i / (2 * DIM)))) * x / (1 + x * x));
+    }
+    return 0;
+}
+static int nothing(void *user, const dk_eval *e, dk_real *D, int slot) { return (void)user, (void)e, (void)D, (void)slot, 0; }
+
+/* A schedule of guidance may ask for other branches at every step, one by one or at once. */
+static void memory_is_for_all_that_a_schedule_may_ask_for(void **state) {
+    (void)state;
+    for (int k = 0; k < 4 * CONTROLLED; k++) {
+        dk_config c = config_of("edm", controlled[k / 4], 1e-2);
+        dk_real x[2 * DIM] = {1, 2, -3, 4};
+        int hooked = 1;
+        dk_run run;
+        c.batch = 2, c.guidance.scale = 2, c.guidance.schedule = every_other_doubled;
+        if (k & 1) c.guidance.hook = nothing;
+        if (k & 2) c.guidance.schedule_user = &hooked;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        if (dk_continue(&run, branches, NULL) != DK_OK) fail_msg("%s, %d: %s", controlled[k / 4], k % 4, run.message);
+        assert_true(run.own.pace.accepted > 2);
+        dk_end(&run);
+    }
+}
+
+/* A recording function that does not keep to it asks for more once the run is on. That is an error, and what is saved then is no more
+   than the run has. */
+static int more_buffers;
+static void growing(dk_recorder *r) {
+    enum { MOST = 40 };
+    dk_vec v[MOST + 1];
+    double c[MOST + 1] = {1};
+    for (int i = 1; i <= more_buffers; i++) v[i] = dkr_keep(r, dkr_scale(i, r->x)), c[i] = 1e-9;
+    dk_sampler_named("rk45").record(r);
+    v[0] = r->x;
+    if (more_buffers) r->x = dkr_sum(r, more_buffers + 1, c, v);
+}
+
+static void a_run_that_outgrows_its_memory_ends_in_it(void **state) {
+    static char bytes[4096];
+    dk_config c = config_of("edm", "rk45", 1e-2);
+    dk_real x[DIM] = {1, 2, -3, 4};
+    dk_run run;
+    dk_eval e;
+    (void)state;
+    c.sampler.record = growing, more_buffers = 0;
+    assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+    assert_int_equal(dk_next(&run, &e), 1);
+    const size_t size = dk_save_size(&run);
+    const int buffers = dk_run_plan(&run)->buffers;
+    more_buffers = 12;
+    assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_ERROR_MEMORY);
+    assert_int_equal(dk_run_plan(&run)->buffers, buffers);
+    assert_true(dk_save_size(&run) <= size && size <= sizeof bytes);
+    assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+    more_buffers = 0;
+    assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+    assert_int_equal(dk_next(&run, &e), 0);
+    assert_int_equal(run.status, DK_ERROR_MEMORY);
+    dk_end(&run);
+}
+
 /* A denoiser that gives something else each time: only tiny steps look good. */
 static int restless(void *user, const dk_eval *e) {
     int *calls = (int *)user;
@@ -339,6 +410,8 @@ int main(void) {
         cmocka_unit_test(a_run_saved_at_any_evaluation_goes_on_alike),
         cmocka_unit_test(saves_of_another_config_are_refused_and_do_no_harm),
         cmocka_unit_test(the_memory_named_beforehand_is_enough),
+        cmocka_unit_test(memory_is_for_all_that_a_schedule_may_ask_for),
+        cmocka_unit_test(a_run_that_outgrows_its_memory_ends_in_it),
         cmocka_unit_test(a_step_size_that_vanishes_ends_the_run),
         cmocka_unit_test(methods_without_an_estimate_are_refused),
         cmocka_unit_test(a_plan_of_one_attempt_is_for_reading),
