@@ -5708,7 +5708,8 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
 
 /* The end of a run in an error, which it keeps to: there is nothing to go on with. */
 static void dkp_end_in(dk_run *run) {
-    run->own.finished = 1, run->own.waiting = run->own.again = 0, run->own.ended = run->status;
+    run->own.finished = 1, run->own.waiting = run->own.again = run->own.crossed = 0, run->own.ended = run->status;
+    run->own.pass = dkp_plan_of(run)->passes;
     memcpy(run->own.why, run->message, sizeof run->own.why);
 }
 
@@ -5982,8 +5983,10 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         const dk_pass *pass = &p->pass[own->pass];
         const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
         int accepted = 1;
-        if (own->pass > 0 && pass[-1].boundary >= DK_BOUNDARY_NORM && dkp_cross_boundary(run, pass - 1) != DK_OK)
-            return 0;
+        if (own->pass > 0 && !own->crossed && pass[-1].boundary >= DK_BOUNDARY_NORM) {
+            if (dkp_cross_boundary(run, pass - 1) != DK_OK) return 0;
+            own->crossed = 1; /* once, though the pass itself may have to be tried again */
+        }
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
             if (pass->noises && dkp_ask_noise(run, pass) != DK_OK) return 0;
@@ -5997,6 +6000,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
             own->looking = 0;
             own->pass++;
         }
+        own->crossed = 0;
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
         if (own->waiting) return dkp_hand_out(run, eval, 1);
         if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
@@ -8393,6 +8397,7 @@ static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, in
     for (int k = 1; k < DK_BRANCHES; k++) {
         double away = k > 1 ? g->away[k - 2] : 0;
         weight[0] += away, weight[k] = (k > 2 ? 0 : weight[k]) - away;
+        if (!steady && !dkp_set(weight[k])) weight[k] = 1;
         h->wanted[k] = dkp_set(weight[k]) || !steady || (g->guider && k < given) ||
                        (k == 1 && (g->zero_star || g->projected || (with_uncond && h->on)));
         if (h->wanted[k]) h->branches = k + 1;
@@ -10188,7 +10193,8 @@ static dk_status dkp_save_body(dk_run *run, dkp_bytes *io) {
     return fine ? DK_OK : run->status;
 }
 
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0 */
+/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0; 3: as 0, and
+   the norm, hook or guider before it is done */
 typedef struct dkp_cursor {
     uint64_t pass, flags, ended;
 } dkp_cursor;
@@ -10214,7 +10220,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
         dkp_pace_io(&io, &run->own.pace);
         dkp_byte_io(&io, dkp_plan_hash(dkp_plan_of(run)), 8);
     }
-    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished),
+    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished + 3 * run->own.crossed),
                      (uint64_t)run->own.ended};
     dkp_cursor_io(&io, &at);
     if (dkp_save_body(run, &io) != DK_OK) return run->status;
@@ -10228,7 +10234,7 @@ static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
     if (at->pass >= (uint64_t)p->passes) return 0;
     if (at->pass == 0) return at->flags == 0;
     dk_boundary before = p->pass[at->pass - 1].boundary;
-    return at->flags ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
+    return at->flags == 1 ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
 }
 
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
@@ -10245,7 +10251,7 @@ DKP_ONCE static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) 
         hash = dkp_byte_io(io, 0, 8);
     }
     dkp_cursor_io(io, at);
-    if (!fits || at->flags > 2 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!fits || at->flags > 3 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
     if (!control) return dkp_cursor_fits(dkp_plan_of(run), at);
     if (at->flags == 2) {
         run->own.pace = saved, at->pass = (uint64_t)plan->passes;
@@ -10288,7 +10294,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
-    own->again = own->waiting = at.flags == 1;
+    own->again = own->waiting = at.flags == 1, own->crossed = at.flags == 3;
     own->ended = (dk_status)at.ended;
     dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
     dkp_put(&why, "the run had ended before it was saved: ");

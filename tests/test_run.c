@@ -1121,6 +1121,76 @@ static void failing_back_ends_stop_the_run_and_can_be_repeated(void **state) {
         }
 }
 
+/* D becomes less, wherever it is. */
+static int lessen(void *user, const dk_eval *e, dk_real *D, int slot) {
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++)
+        if (D) D[i] *= (dk_real)0.75;
+        else ((naive *)user)->buffer[slot][i] *= 0.75;
+    return 0;
+}
+
+/* Fails once, at one draw. */
+typedef struct lapse {
+    int draw;
+} lapse;
+static int lapsing(void *user, const dk_noise_request *q, dk_real *out) {
+    lapse *l = (lapse *)user;
+    if (q->draw == l->draw) return l->draw = -1, 1;
+    for (int b = 0; b < q->batch; b++) dk_normals(q->seed, q->first_sample + (uint64_t)b, (uint32_t)q->draw, 0, q->dim, out + (size_t)b * q->dim);
+    return 0;
+}
+
+/* A hook or a guider changes numbers: it must not do so again because what comes behind it has failed, also in a run that was saved
+   in between. */
+static void what_hooks_have_done_is_done_once(void **state) {
+    static char bytes[1 << 14];
+    (void)state;
+    for (int k = 0; k < 4; k++) {
+        dk_real x[14], y[14], want[14];
+        dk_run run, other;
+        dk_config c;
+        naive n;
+        lapse l = {-1};
+        clear_config(&c, k % 2 ? "dpmpp_2m_sde" : "euler_ancestral", 4, 2, 7);
+        memset(&n, 0, sizeof n);
+        if (k < 2) c.guidance.hook = lessen;
+        else assert_int_equal(dk_config_set(&c, "guidance.scale=2 guidance.memory=1"), DK_OK), c.guidance.guider = naive_guider, c.guidance.guider_user = &n;
+        c.noise = c.step_noise = source_from(lapsing, &l);
+        sample(&c, want);
+        for (int draw = 1; draw < 4; draw++) {
+            l.draw = draw;
+            begin(&run, &c, x);
+            assert_int_equal(dk_continue(&run, nonlinear, NULL), DK_ERROR_CALLBACK);
+            assert_int_equal(l.draw, -1);
+            assert_true(dk_save_size(&run) <= sizeof bytes);
+            assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+            finish(&run);
+            equal_bits(x, want, 14, "asked again");
+            begin(&other, &c, y);
+            assert_int_equal(dk_load(&other, bytes, sizeof bytes), DK_OK);
+            finish(&other);
+            equal_bits(y, want, 14, "saved in between");
+        }
+        if (k >= 2) continue;
+        dk_backend backend = naive_backend(&n);
+        c.backend = &backend, c.guidance.hook_user = &n, c.noise = c.step_noise = source_of(DK_NOISE_PHILOX);
+        double whole[14];
+        assert_int_equal(dk_sample(&c, naive_denoise, &n, NULL), DK_OK);
+        const int calls = n.calls[0];
+        memcpy(whole, n.buffer[0], sizeof whole);
+        for (int at = 0; at < calls; at++) {
+            naive_free(&n);
+            n.fail = at, n.which = 0;
+            assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
+            assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_ERROR_CALLBACK);
+            assert_int_equal(dk_continue(&run, naive_denoise, &n), DK_OK);
+            for (int i = 0; i < 14; i++) check_near(n.buffer[0][i], whole[i], 0, "pass asked again");
+            dk_end(&run);
+        }
+        naive_free(&n);
+    }
+}
+
 /* ------------------------------------------------------------------------------- nonsense */
 
 static void nonsense_is_refused_with_a_message(void **state) {
@@ -1251,6 +1321,7 @@ int main(void) {
         cmocka_unit_test(back_ends_have_guiders),
         cmocka_unit_test(a_naive_back_end_gives_the_same_in_16_bits_and_clipped),
         cmocka_unit_test(failing_back_ends_stop_the_run_and_can_be_repeated),
+        cmocka_unit_test(what_hooks_have_done_is_done_once),
         cmocka_unit_test(nonsense_is_refused_with_a_message),
         cmocka_unit_test(x_must_be_there),
         cmocka_unit_test(a_batch_of_0_is_1),

@@ -551,6 +551,20 @@ static void runs_that_are_over_save_and_load(void **state) {
     assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
     assert_string_equal(run.message, "the run had ended before it was saved: the step size became too small");
     dk_end(&run);
+    for (int doubled = 0; doubled < 2; doubled++) { /* a result that is found on its way into x, or in it */
+        c = check_config("edm", "euler", 4);
+        c.prediction = DK_PREDICT_EPS, c.dim = DIM, c.schedule.sigma_min = c.schedule.t_min = 50;
+        if (doubled) c.sampler = dk_sampler_named("heun"), c.grid.final = DK_FINAL_MIN;
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+        assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+        dk_end(&run);
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+        assert_int_equal(dk_continue(&run, huge_at_the_end, NULL), DK_ERROR_NOT_FINITE);
+        assert_string_equal(run.message, "the run had ended before it was saved: numbers are NaN, infinite or not written");
+        dk_end(&run);
+    }
 }
 
 /* Makes a word of a save another, with the hash that belongs to it, and loads that. */
