@@ -1,5 +1,6 @@
 #!/bin/sh
-# Every input that fuzzing kept, once: test_fuzz.sh BUILD. Files named found-* broke something once.
+# Every input that fuzzing kept, once: test_fuzz.sh BUILD. Files named found-* broke something once. Then some random ones, the same
+# every time.
 suite=fuzz
 . tests/script.sh
 for corpus in tests/fuzz/corpus/*; do
@@ -8,5 +9,9 @@ for corpus in tests/fuzz/corpus/*; do
     *" passed, 0 failed") passed=$((passed + ${line%% *})) ;;
     *) echo "$line" && failed=$((failed + 1)) ;;
     esac
+done
+for target in callbacks config elsewhere forged plan; do
+    line=$("$1/fuzz" $target random 0 "${FUZZ_RANDOM:-1000}" 2>&1) && passed=$((passed + 1)) && continue
+    echo "$target: $line" && failed=$((failed + 1))
 done
 report

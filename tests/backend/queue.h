@@ -132,10 +132,17 @@ static inline void queue_end(void *user, dk_run *run) {
     ((queue_device *)user)->ended++;
 }
 
+/* What has been put in from there on is not done: the same is asked again. */
+static inline int queue_take_back(queue_run *q, int from) {
+    while (q->count > from) free(q->command[--q->count].noise);
+    return 1;
+}
+
 static inline int queue_rows(void *user, dk_run *run, const dk_pass *pass) {
     queue_run *q = (queue_run *)run->device;
     queue_device *d = (queue_device *)user;
     const dk_plan *p = dk_run_plan(run);
+    const int before = q->count;
     if (d->lost > 0 && --d->lost == 0) return -1;
     for (const dk_row *row = p->row + pass->first, *end = row + pass->count; row < end; row++) {
         queue_command *k = queue_push(q);
@@ -152,12 +159,12 @@ static inline int queue_rows(void *user, dk_run *run, const dk_pass *pass) {
             }
         }
         if (row->draw < 0) continue;
-        if (dk_run_draw(run, row->draw, &k->source, &k->request)) return 1;
+        if (dk_run_draw(run, row->draw, &k->source, &k->request)) return queue_take_back(q, before);
         if (!k->source.fn && (k->source.kind == DK_NOISE_PHILOX || k->source.kind == DK_NOISE_BROWNIAN)) {
             k->drawn = 1;
         } else {
             k->noise = (dk_real *)malloc(q->size * sizeof(dk_real));
-            if (!k->noise || dk_run_noise(run, row->draw, k->noise)) return 1;
+            if (!k->noise || dk_run_noise(run, row->draw, k->noise)) return queue_take_back(q, before);
         }
     }
     return 0;

@@ -1,8 +1,8 @@
-/* config -> plan -> run: fields of every kind set to anything. */
+/* config -> plan -> run: fields of every kind set to anything, in a config that is anything or in one that works. */
 #ifndef FUZZ_CONFIG_H
 #define FUZZ_CONFIG_H
 
-#include "fuzz.h"
+#include "whole.h"
 
 static void set_schedule(fuzz_input *in, dk_schedule *s) {
     double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
@@ -16,26 +16,6 @@ static void set_schedule(fuzz_input *in, dk_schedule *s) {
         if (which < FUZZ_COUNT(reals)) *reals[which] = fuzz_real(in);
         else *ints[which - FUZZ_COUNT(reals)] = fuzz_int(in);
     }
-}
-
-/* Any field that dk_config_set knows, past its check. */
-static void set_field(fuzz_input *in, dk_config *c) {
-    dkp_field row = dkp_no_field(), *f = &row;
-    unsigned count = 0;
-    while (dkp_next_field(f, DKP_OF_ALL)) count++;
-    row = dkp_no_field();
-    for (unsigned n = fuzz_below(in, count); dkp_next_field(f, DKP_OF_ALL) && n; n--) continue;
-    char *at = (char *)c + f->at;
-    double real = fuzz_real(in);
-    int whole = fuzz_int(in);
-    if (strcmp(f->name, "grid.full_steps") == 0) whole %= 64; /* each level of the beta grid takes microseconds */
-    uint64_t large = (uint64_t)(unsigned)whole;
-    size_t size = (size_t)(1 + large % 64);
-    if (f->kind == 'n' || f->kind == 'w' || f->kind == 'l' || strcmp(f->name, "steps") == 0 || strcmp(f->name, "batch") == 0) return;
-    if (f->kind == 'r' || f->kind == 'R' || f->kind == '1') memcpy(at, &real, sizeof real);
-    else if (f->kind == 'u') memcpy(at, &large, sizeof large);
-    else if (f->kind == 'z') memcpy(at, &size, sizeof size);
-    else memcpy(at, &whole, sizeof whole);
 }
 
 static dk_config any_config(fuzz_input *in) {
@@ -77,8 +57,13 @@ static dk_config any_config(fuzz_input *in) {
 
 static int fuzz_config(const uint8_t *bytes, size_t size) {
     fuzz_input in = {bytes, bytes + size};
+    static whole_case w;
     dk_config c = any_config(&in);
     fuzz_run(&c, 200);
+    if (!(fuzz_byte(&in) & 1)) return 0;
+    whole_read(&in, &w);
+    for (unsigned n = fuzz_byte(&in) % 3; n; n--) set_field(&in, &w.c);
+    if (whole_tried(&w.c)) fuzz_run(&w.c, 200);
     return 0;
 }
 

@@ -15,6 +15,10 @@
         if (!(holds)) fprintf(stderr, "%s:%d: broken: %s\n", __FILE__, __LINE__, #holds), abort(); \
     } while (0)
 
+/* How often an execution came where it should, so that a target that sees refusals alone shows. */
+enum { FUZZ_BEGUN, FUZZ_ENDED, FUZZ_PLANS, FUZZ_SINGLES, FUZZ_DEVICES, FUZZ_FAILED, FUZZ_LOADED, FUZZ_FORGED, FUZZ_REFUSED, FUZZ_MET_COUNT };
+static uint64_t fuzz_met[FUZZ_MET_COUNT];
+
 /* The input, read from the front; zeros behind its end. */
 typedef struct fuzz_input {
     const uint8_t *at, *end;
@@ -80,8 +84,10 @@ static inline void fuzz_run(dk_config *c, int evaluations) {
     memory[bytes] = 77;
     for (int i = 0; i < 64; i++) x[i] = (dk_real)(i % 7) / 8;
     if (dk_begin(&run, c, x, memory, bytes) == DK_OK) {
+        fuzz_met[FUZZ_BEGUN]++;
         while (evaluations-- && dk_next(&run, &eval)) FUZZ_PROMISE(!fuzz_denoise(NULL, &eval));
         FUZZ_PROMISE(run.status == DK_OK || run.message[0]);
+        fuzz_met[FUZZ_ENDED] += evaluations >= 0 && run.status == DK_OK;
         dk_end(&run);
     } else {
         FUZZ_PROMISE(run.message[0] || c->message[0]);
