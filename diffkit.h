@@ -11034,8 +11034,6 @@ static const dk_way *dkp_way_by_name(const char *name) {
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
 
-DKP_FAST
-
 /* A generator and where it stands. `at` is 0 before it is seeded. */
 typedef struct dkp_stream {
     uint32_t word[624];         /* MT19937 */
@@ -11394,6 +11392,8 @@ static const dkp_generator *dkp_generator_at(int i) {
     };
     return i < DKP_COUNT(generators) ? &generators[i] : NULL;
 }
+
+DKP_FAST
 
 /* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
 
@@ -11913,7 +11913,8 @@ typedef struct dkp_job {
     const struct dkp_class *of;
     int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT];
-    unsigned char has[DKP_KEY_COUNT]; /* which keys the class has */
+    unsigned char has[DKP_KEY_COUNT], seen[DKP_KEY_COUNT]; /* which keys the class has, and which the text had so far */
+    char class_name[DKP_TOKEN];                            /* that the text had so far */
 } dkp_job;
 
 /* What a class does with its table. */
@@ -12898,6 +12899,20 @@ static int dkp_skip_value(dkp_reader *r, int depth) {
     return dkp_expect(r, close, "',' or the end of a list or object is expected");
 }
 
+/* An object, which is the whole text: member reads the value of each key, which is r->key. */
+static int dkp_read_members(dkp_reader *r, int (*member)(dkp_reader *r, void *user), void *user) {
+    r->at = r->start, r->key[0] = 0;
+    if (!dkp_expect(r, '{', "'{' is expected")) return 0;
+    if (dkp_peek(r) != '}')
+        do
+            if (!dkp_read_string(r, r->key) || !dkp_expect(r, ':', "':' is expected") || !member(r, user)) return 0;
+        while (dkp_peek(r) == ',' && r->at++);
+    if (!dkp_expect(r, '}', "',' or '}' is expected")) return 0;
+    dkp_peek(r);
+    r->key[0] = 0;
+    return r->at == r->end ? 1 : dkp_bad_json(r, "nothing more is expected");
+}
+
 /* trained_betas become alpha^2 in the caller's memory; disable_corrector are the first steps, counted. */
 static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     char text[DKP_TOKEN], type;
@@ -12954,13 +12969,18 @@ static int dkp_ignore(dkp_reader *r, dkp_job *j) {
     return 1;
 }
 
-/* One key's value; of the class, or passed over. */
-static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY_COUNT]) {
+/* One key's value; of the class, or passed over. The first time, without a class, its name is looked for. */
+static int dkp_read_member(dkp_reader *r, void *job) {
     char text[DKP_TOKEN] = "", type = 's';
+    dkp_job *j = (dkp_job *)job;
     dkp_key key;
+    dkp_peek(r);
+    if (strcmp(r->key, "_class_name") == 0)
+        return j->class_name[0] ? dkp_bad_json(r, "the key is there twice") : dkp_read_string(r, j->class_name);
+    if (!j->of) return dkp_skip_value(r, 0);
     int i = dkp_key_at(0, r->key, &key);
     if (i < 0 || !j->has[i]) return dkp_ignore(r, j) && dkp_skip_value(r, 0);
-    if (seen[i]++) return dkp_bad_json(r, "the key is there twice");
+    if (j->seen[i]++) return dkp_bad_json(r, "the key is there twice");
     char next = dkp_peek(r);
     if (key.kind == 'a') return dkp_skip_value(r, 0);
     if (key.kind == 'l' && next == '[') return dkp_read_list(r, j, i);
@@ -12979,30 +12999,6 @@ static int dkp_read_member(dkp_reader *r, dkp_job *j, unsigned char seen[DKP_KEY
     if (type == 's') dkp_put(&t, "\"");
     dkp_refuse_key(r->message, key.name, shown, allowed);
     return 0;
-}
-
-/* The whole text. The first time it only looks for the class, of whose keys the rest is then read. */
-static int dkp_read_object(dkp_reader *r, dkp_job *j, char class_name[DKP_TOKEN]) {
-    unsigned char seen[DKP_KEY_COUNT] = {0};
-    class_name[0] = 0;
-    r->at = r->start, r->key[0] = 0;
-    if (!dkp_expect(r, '{', "'{' is expected")) return 0;
-    if (dkp_peek(r) != '}') {
-        do {
-            if (!dkp_read_string(r, r->key) || !dkp_expect(r, ':', "':' is expected")) return 0;
-            dkp_peek(r);
-            if (strcmp(r->key, "_class_name") == 0) {
-                if (class_name[0]) return dkp_bad_json(r, "the key is there twice");
-                if (!dkp_read_string(r, class_name)) return 0;
-            } else if (!(j->of ? dkp_read_member(r, j, seen) : dkp_skip_value(r, 0))) {
-                return 0;
-            }
-        } while (dkp_peek(r) == ',' && r->at++);
-    }
-    if (!dkp_expect(r, '}', "',' or '}' is expected")) return 0;
-    dkp_peek(r);
-    r->key[0] = 0;
-    return r->at == r->end ? 1 : dkp_bad_json(r, "nothing more is expected");
 }
 
 static dk_status dkp_unknown_class(char *message, const char *name) {
@@ -13040,25 +13036,27 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     dk_config set;
     dk_json none;
     dkp_job job;
-    char name[DKP_TOKEN];
     if (!c) return DK_ERROR_CONFIG;
     if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
     dkp_start_job(&job, &set, c, more, &none);
     dkp_reader r = {text, text, text + length, {0}, set.message};
-    if (!dkp_read_object(&r, &job, name)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
-    job.of = dkp_class_named(name);
-    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, name));
+    if (!dkp_read_members(&r, dkp_read_member, &job)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    job.of = dkp_class_named(job.class_name);
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, job.class_name));
     dkp_say_defaults(&job);
-    return dkp_end_job(&job, c, dkp_read_object(&r, &job, name) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
+    job.class_name[0] = 0;
+    return dkp_end_job(&job, c, dkp_read_members(&r, dkp_read_member, &job) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- tables */
 
 /* The numbers of a file, list after list. */
 typedef struct dkp_numbers {
+    dk_table *table;
     double *v;
     size_t count, room;
     size_t first[5], counts[5];
+    unsigned seen; /* keys, a bit each */
 } dkp_numbers;
 
 enum { DKP_LEVEL, DKP_A, DKP_B, DKP_NOISE, DKP_TOLD, DKP_NAME, DKP_GUIDANCE, DKP_SHARED, DKP_TABLE_KEYS };
@@ -13084,15 +13082,17 @@ static int dkp_read_numbers(dkp_reader *r, dkp_numbers *to, int rows) {
     return dkp_expect(r, ']', "',' or ']' is expected");
 }
 
-static int dkp_read_table_member(dkp_reader *r, dk_table *t, dkp_numbers *to, unsigned *seen) {
+static int dkp_read_table_member(dkp_reader *r, void *user) {
+    dkp_numbers *to = (dkp_numbers *)user;
+    dk_table *t = to->table;
     char text[DKP_TOKEN] = "", type = 's';
     const char *number = text;
     int k = 0;
     while (k < DKP_TABLE_KEYS && strcmp(dkp_table_keys[k], r->key) != 0) k++;
     if (k == DKP_TABLE_KEYS)
         return r->key[0] == '_' ? dkp_skip_value(r, 0) : dkp_bad_json(r, "the key is not known: must be level, a, b, noise, told, name, guidance or shared");
-    if (*seen & 1u << k) return dkp_bad_json(r, "the key is there twice");
-    *seen |= 1u << k;
+    if (to->seen & 1u << k) return dkp_bad_json(r, "the key is there twice");
+    to->seen |= 1u << k;
     if (k < DKP_NAME) {
         to->first[k] = to->count;
         if (!dkp_read_numbers(r, to, k == DKP_B)) return 0;
@@ -13111,24 +13111,15 @@ static int dkp_read_table_member(dkp_reader *r, dk_table *t, dkp_numbers *to, un
 
 DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message) {
     dk_table t;
-    dkp_numbers to = {numbers, 0, numbers ? room : 0, {0}, {0}};
-    unsigned seen = 0;
+    dkp_numbers to = {&t, numbers, 0, numbers ? room : 0, {0}, {0}, 0};
     if (!message) return DK_ERROR_CONFIG;
     if (!table || !text) return dkp_fail_text(message, DK_ERROR_CONFIG, "table and text: must not be NULL");
     dkp_reader r = {text, text, text + length, {0}, message};
     memset(&t, 0, sizeof t);
-    if (!dkp_expect(&r, '{', "'{' is expected")) return DK_ERROR_CONFIG;
-    if (dkp_peek(&r) != '}')
-        do
-            if (!dkp_read_string(&r, r.key) || !dkp_expect(&r, ':', "':' is expected") || !dkp_read_table_member(&r, &t, &to, &seen))
-                return DK_ERROR_CONFIG;
-        while (dkp_peek(&r) == ',' && r.at++);
-    if (!dkp_expect(&r, '}', "',' or '}' is expected")) return DK_ERROR_CONFIG;
-    dkp_peek(&r), r.key[0] = 0;
-    if (r.at != r.end) return dkp_bad_json(&r, "nothing more is expected"), DK_ERROR_CONFIG;
+    if (!dkp_read_members(&r, dkp_read_table_member, &to)) return DK_ERROR_CONFIG;
     size_t steps = to.counts[DKP_A], want[] = {steps + 1, steps > 0 ? steps : 1, steps * (steps + 1) / 2, steps, steps};
     for (int k = 0; k < DKP_NAME; k++)
-        if (to.counts[k] != want[k] && (seen & 1u << k || k < DKP_NOISE))
+        if (to.counts[k] != want[k] && (to.seen & 1u << k || k < DKP_NOISE))
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "\"%s\": %zu numbers: must be %zu, where \"a\" has %zu", dkp_table_keys[k], to.counts[k],
                                    want[k], steps);
     t.steps = (int)(steps < 1000000 ? steps : 1000000);
