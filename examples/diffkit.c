@@ -1346,7 +1346,8 @@ static void print_dispatch(FILE *out, const shader_of *of, const dk_pass *pass, 
     fprintf(out, "],\n "), print_words(out, "block", block, words), fprintf(out, "}");
 }
 
-static void print_boundary(FILE *out, const dk_plan *p, const dk_pass *pass) {
+static void print_boundary(FILE *out, const shader_of *of, const dk_pass *pass, int kernel) {
+    const dk_plan *p = of->plan;
     const dk_call *call = &p->call[pass->index];
     const dk_norm *norm = &p->norm[pass->index];
     if (pass->boundary == DK_BOUNDARY_CALL) {
@@ -1357,8 +1358,23 @@ static void print_boundary(FILE *out, const dk_plan *p, const dk_pass *pass) {
     } else if (pass->boundary == DK_BOUNDARY_NORM) {
         fprintf(out, ",\n{\"norm\": %d, \"kind\": \"%s\", \"a\": %d, ", pass->index, norm_names[norm->kind], p->value[norm->a].slot);
         if (norm->b >= 0) fprintf(out, "\"b\": %d, ", p->value[norm->b].slot);
-        fprintf(out, "\"limit\": %s, \"share\": %s}", json(norm->limit).s, json(norm->share).s);
+        uint32_t block[SHADER_WORDS];
+        fprintf(out, "\"limit\": %s, \"share\": %s,\n \"kernel\": %d, \"groups\": %d, ", json(norm->limit).s, json(norm->share).s, kernel,
+                of->config->batch);
+        print_words(out, "block", block, shader_norm_block(of, norm, block)), fprintf(out, "}");
     }
+}
+
+/* The number of a kernel among those so far, to which it is added and written if it is new; -1: it cannot be. Takes the text. */
+static int add_kernel(const arguments *a, char **texts, int *kernels, char *kernel) {
+    char name[32];
+    for (int k = 0; kernel && k < *kernels; k++)
+        if (strcmp(texts[k], kernel) == 0) return free(kernel), k;
+    snprintf(name, sizeof name, "kernel%d.%s", *kernels, shader_table[a->language].ending);
+    FILE *out = kernel ? open_in(a->folder, name) : NULL;
+    if (!out || fputs(kernel, out) < 0 || fclose(out)) return free(kernel), -1;
+    texts[*kernels] = kernel;
+    return (*kernels)++;
 }
 
 static int run_shader(arguments *a) {
@@ -1370,28 +1386,23 @@ static int run_shader(arguments *a) {
     if (!c.dim) c.dim = 1;
     if (dk_resolve(&c) != DK_OK || dk_record(&plan, &c) != DK_OK) return wrong_config(&c);
     const shader_of of = {&plan, &c, 0};
-    char **texts = (char **)calloc((size_t)plan.passes, sizeof *texts);
-    int *kernel = (int *)calloc((size_t)plan.passes, sizeof *kernel);
+    char **texts = (char **)calloc(2 * (size_t)plan.passes, sizeof *texts);
+    int *kernel = (int *)calloc(2 * (size_t)plan.passes, sizeof *kernel); /* of a pass, and of the norm that ends it */
     FILE *list = NULL;
     if (plan.attempt) fprintf(stderr, "diffkit: sampler.rtol: must be 0 for shaders: the steps are not known beforehand\n");
     if (plan.attempt || !texts || !kernel) status = plan.attempt ? WRONG : FAILED;
     for (int i = 0; status == OK && i < plan.passes; i++) {
-        char name[32], *t = shader_text(language, &of, &plan.pass[i]);
+        const dk_pass *pass = &plan.pass[i];
+        char *t = shader_text(language, &of, pass);
         if (!t) {
             fprintf(stderr, "diffkit: number: must be real for shaders, and passes have at most %d words\n", SHADER_WORDS);
             status = WRONG;
             break;
         }
-        for (kernel[i] = 0; kernel[i] < kernels && strcmp(texts[kernel[i]], t) != 0;) kernel[i]++;
-        if (kernel[i] < kernels) {
-            free(t);
-            continue;
-        }
-        texts[kernels] = t;
-        snprintf(name, sizeof name, "kernel%d.%s", kernels++, ending);
-        FILE *out = open_in(a->folder, name);
-        if (out) fputs(t, out);
-        if (!out || fclose(out)) status = FAILED;
+        kernel[2 * i] = add_kernel(a, texts, &kernels, t);
+        if (kernel[2 * i] >= 0 && pass->boundary == DK_BOUNDARY_NORM)
+            kernel[2 * i + 1] = add_kernel(a, texts, &kernels, shader_norm_text(language, &plan.norm[pass->index]));
+        if (kernel[2 * i] < 0 || kernel[2 * i + 1] < 0) status = FAILED;
     }
     if (status == OK && (list = open_in(a->folder, "dispatch.json")) == NULL) status = FAILED;
     if (status == OK) {
@@ -1401,8 +1412,8 @@ static int run_shader(arguments *a) {
         fprintf(list, "],\n\"run\": [");
         for (int i = 0; i < plan.passes; i++) {
             fprintf(list, i ? ",\n" : "\n");
-            print_dispatch(list, &of, &plan.pass[i], kernel[i]);
-            print_boundary(list, &plan, &plan.pass[i]);
+            print_dispatch(list, &of, &plan.pass[i], kernel[2 * i]);
+            print_boundary(list, &of, &plan.pass[i], kernel[2 * i + 1]);
         }
         fprintf(list, "\n]}\n");
         printf("%d kernels for %d passes, %d vectors\n", kernels, plan.passes, shader_slots(&of));

@@ -6,16 +6,18 @@
        for (int k = 0; k < plan.passes; k++) {
            char *text = shader_text(SHADER_GLSL, &of, &plan.pass[k]);            // compile each different one once
            int words = shader_block(&of, &plan.pass[k], block, SHADER_WORDS);    // bind with the dispatch
-           ... then what ends the pass: the network on slots, or a norm into the scalars
+           ... then what ends the pass: the network on slots, or a norm, by shader_norm_text and shader_norm_block
        }
 
    A kernel has three bindings. 0, v: all vectors, batch * dim floats each, in the order of shader_slots. 1, p: the block.
    2, s: the plan's norms as floats, number n of sample b at (n - 1) * batch + b; only where the pass uses one.
    Groups have SHADER_GROUP invocations; one for each element, 2^21 in x, the rest in y: see shader_groups.
+   The kernel of a norm has one group of SHADER_LANES for each sample, and writes s. Its lanes sum 64 elements at a time, then these
+   sums, then one another, always in the same order; a quantile is found bit by bit.
    Noise of the library's own generator is made in the kernel, at its address (docs/noise.md); other noise comes into a slot.
 
    The host's bits come out where a language can forbid fused multiply-add and rounds square roots correctly; WGSL
-   cannot. Not here: networks of 16 bits, elements beyond 2^32, and norms, which are reductions that every engine has its own of.
+   cannot. Norms are summed in float, the host's in double. Not here: networks of 16 bits, elements beyond 2^32.
 
    Include diffkit.h first, DK_REAL float. C11 or C++11. MIT licence. */
 #ifndef EXAMPLES_SHADER_H
@@ -28,7 +30,7 @@
 
 typedef enum shader_language { SHADER_GLSL, SHADER_HLSL, SHADER_WGSL, SHADER_OPENCL, SHADER_CUDA, SHADER_C, SHADER_LANGUAGES } shader_language;
 
-enum { SHADER_GROUP = 64, SHADER_ROW = 1 << 21, SHADER_WORDS = 1024, SHADER_FIXED = 7 };
+enum { SHADER_GROUP = 64, SHADER_LANES = 128, SHADER_ROW = 1 << 21, SHADER_WORDS = 1024, SHADER_FIXED = 7 };
 
 /* What a plan is run with: a resolved config; with step-size control, how many draws were made before. */
 typedef struct shader_of {
@@ -40,11 +42,13 @@ typedef struct shader_of {
 /* ------------------------------------------------------------------------------ words of languages */
 
 /* Names and endings of files; what declares and converts; what stands around. {U and {F declare a number, {I( {R( {B( {V( convert:
-   to int, to float, bits of a float, float of bits; {L( and {H( are the lower and the higher of two floats, {Q( a root. */
+   to int, to float, bits of a float, float of bits; {L( and {H( are the lower and the higher of two floats, {Q( a root; between
+   {P and {S stands what all lanes of a group do before any goes on. */
 typedef struct shader_words {
     const char *name, *ending, *declare_uint, *declare_float, *to_int, *to_float, *bits, *value, *lower, *higher, *root;
     const char *head, *block, *member_uint, *member_float, *block_end, *scalars;
     const char *muladd, *mulhi, *normal, *open, *open_scalars, *close;
+    const char *norms, *open_norm, *lanes, *meet; /* of kernels that make norms */
 } shader_words;
 
 #define SHADER_MULHI                                                                           \
@@ -55,13 +59,17 @@ typedef struct shader_words {
 
 static const shader_words shader_table[SHADER_LANGUAGES] = {
     {"glsl", "comp", "uint ", "precise float ", "int(", "float(", "floatBitsToUint(", "uintBitsToFloat(", "min(", "max(", "sqrt(",
-     "#version 450\nlayout(local_size_x = 64) in;\nlayout(std430, binding = 0) buffer Vectors { float v[]; };\n",
+     "#version 450\nlayout(std430, binding = 0) buffer Vectors { float v[]; };\n",
      "layout(std140, binding = 1) uniform Block {\n", "    uint %s;\n", "    float %s;\n", "} p;\n",
      "layout(std430, binding = 2) readonly buffer Scalars { float s[]; };\n",
      "float muladd(float a, float b, float c) {\n    precise float y = a * b;\n    y = y + c;\n    return y;\n}\n",
      "uint mulhi(uint a, uint b) {\n    uint high, low;\n    umulExtended(a, b, high, low);\n    return high;\n}\n", SHADER_NORMAL,
-     "void main() {\n    uint i = gl_GlobalInvocationID.x + 2097152u * gl_GlobalInvocationID.y;\n    if (i >= p.size) { return; }\n",
-     NULL, "}\n"},
+     "layout(local_size_x = 64) in;\nvoid main() {\n    uint i = gl_GlobalInvocationID.x + 2097152u * gl_GlobalInvocationID.y;\n"
+     "    if (i >= p.size) { return; }\n",
+     NULL, "}\n", "layout(std430, binding = 2) writeonly buffer Scalars { float s[]; };\n",
+     "layout(local_size_x = 128) in;\nshared float part[512];\nvoid main() {\n    uint lane = gl_LocalInvocationID.x;\n"
+     "    uint number = gl_WorkGroupID.x;\n",
+     "{", "}\n    barrier();"},
     {"hlsl", "hlsl", "uint ", "precise float ", "int(", "float(", "asuint(", "asfloat(", "min(", "max(", "sqrt(",
      "RWStructuredBuffer<float> v : register(u0);\n", "struct Block {\n", "    uint %s;\n", "    float %s;\n",
      "};\ncbuffer Bound : register(b1) { Block p; };\n", "StructuredBuffer<float> s : register(t2);\n",
@@ -69,7 +77,10 @@ static const shader_words shader_table[SHADER_LANGUAGES] = {
      "uint mulhi(uint a, uint b) {\n" SHADER_MULHI, SHADER_NORMAL,
      "[numthreads(64, 1, 1)]\nvoid main(uint3 id : SV_DispatchThreadID) {\n    uint i = id.x + 2097152u * id.y;\n"
      "    if (i >= p.size) { return; }\n",
-     NULL, "}\n"},
+     NULL, "}\n", "RWStructuredBuffer<float> s : register(u2);\n",
+     "groupshared float part[512];\n[numthreads(128, 1, 1)]\nvoid main(uint3 place : SV_GroupThreadID, uint3 group : SV_GroupID) {\n"
+     "    uint lane = place.x;\n    uint number = group.x;\n",
+     "{", "}\n    GroupMemoryBarrierWithGroupSync();"},
     {"wgsl", "wgsl", "var ", "var ", "i32(", "f32(", "bitcast<u32>(", "bitcast<f32>(", "min(", "max(", "sqrt(",
      "@group(0) @binding(0) var<storage, read_write> v: array<f32>;\n", "struct Block {\n", "    %s: u32,\n", "    %s: f32,\n",
      "}\n@group(0) @binding(1) var<uniform> p: Block;\n", "@group(0) @binding(2) var<storage, read> s: array<f32>;\n",
@@ -78,7 +89,11 @@ static const shader_words shader_table[SHADER_LANGUAGES] = {
      "fn normal(seed0: u32, seed1: u32, sample0: u32, sample1: u32, draw: u32, element: u32) -> f32 {\n",
      "@compute @workgroup_size(64)\nfn main(@builtin(global_invocation_id) id: vec3<u32>) {\n    var i = id.x + 2097152u * id.y;\n"
      "    if (i >= p.size) { return; }\n",
-     NULL, "}\n"},
+     NULL, "}\n", "@group(0) @binding(2) var<storage, read_write> s: array<f32>;\n",
+     "var<workgroup> part: array<f32, 512>;\n@compute @workgroup_size(128)\n"
+     "fn main(@builtin(local_invocation_id) place: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {\n"
+     "    let lane = place.x;\n    let number = group.x;\n",
+     "{", "}\n    workgroupBarrier();"},
     {"opencl", "cl", "uint ", "float ", "(int)(", "(float)(", "as_uint(", "as_float(", "min(", "max(", "sqrt(",
      "#pragma OPENCL FP_CONTRACT OFF\n", "typedef struct Block {\n", "    uint %s;\n", "    float %s;\n", "} Block;\n", "",
      "float muladd(float a, float b, float c) {\n    return a * b + c;\n}\n",
@@ -87,7 +102,10 @@ static const shader_words shader_table[SHADER_LANGUAGES] = {
      "    uint i = (uint)(get_global_id(0) + 2097152u * get_global_id(1));\n    if (i >= p.size) { return; }\n",
      "__kernel void run(__global float *v, __global const Block *q, __global const float *s) {\n    const Block p = *q;\n"
      "    uint i = (uint)(get_global_id(0) + 2097152u * get_global_id(1));\n    if (i >= p.size) { return; }\n",
-     "}\n"},
+     "}\n", "",
+     "__kernel void run(__global const float *v, __global const Block *q, __global float *s) {\n    const Block p = *q;\n"
+     "    __local float part[512];\n    uint lane = (uint)get_local_id(0);\n    uint number = (uint)get_group_id(0);\n",
+     "{", "}\n    barrier(CLK_LOCAL_MEM_FENCE);"},
     {"cuda", "cu", "uint ", "float ", "(int)(", "(float)(", "__float_as_uint(", "__uint_as_float(", "fminf(", "fmaxf(", "sqrtf(",
      "typedef unsigned int uint;\n", "struct Block {\n", "    uint %s;\n", "    float %s;\n", "};\n", "",
      "static __device__ float muladd(float a, float b, float c) {\n    return __fadd_rn(__fmul_rn(a, b), c);\n}\n",
@@ -96,7 +114,10 @@ static const shader_words shader_table[SHADER_LANGUAGES] = {
      "    uint i = blockIdx.x * 64u + threadIdx.x + 2097152u * blockIdx.y;\n    if (i >= p.size) { return; }\n",
      "extern \"C\" __global__ void run(float *v, const Block *q, const float *s) {\n    const Block p = *q;\n"
      "    uint i = blockIdx.x * 64u + threadIdx.x + 2097152u * blockIdx.y;\n    if (i >= p.size) { return; }\n",
-     "}\n"},
+     "}\n", "",
+     "extern \"C\" __global__ void run(const float *v, const Block *q, float *s) {\n    const Block p = *q;\n"
+     "    __shared__ float part[512];\n    uint lane = threadIdx.x;\n    uint number = blockIdx.x;\n",
+     "{", "}\n    __syncthreads();"},
     {"c", "c", "uint ", "float ", "(int)(", "(float)(", "bits(", "value(", "fminf(", "fmaxf(", "sqrtf(",
      "#include <math.h>\n#include <string.h>\ntypedef unsigned int uint;\n"
      "static inline uint bits(float x) {\n    uint y;\n    memcpy(&y, &x, 4);\n    return y;\n}\n"
@@ -106,7 +127,10 @@ static const shader_words shader_table[SHADER_LANGUAGES] = {
      "static uint mulhi(uint a, uint b) {\n    return (uint)((unsigned long long)a * b >> 32);\n}\n", "static " SHADER_NORMAL,
      "void run(float *v, const Block *q, const float *s) {\n    const Block p = *q;\n    (void)s;\n"
      "    for (uint i = 0; i < p.size; i++) {\n",
-     NULL, "    }\n}\n"},
+     NULL, "    }\n}\n", "",
+     "void run(const float *v, const Block *q, float *s) {\n    const Block p = *q;\n    float part[512];\n"
+     "    for (uint number = 0; number < p.batch; number++) {\n",
+     "for (uint lane = 0; lane < 128u; lane++) {", "}"},
 };
 
 /* The recipe of docs/noise.md: Philox4x32-10, then Box-Muller. */
@@ -136,6 +160,51 @@ static const char shader_normal[] =
     "    if ((element & 16u) != 0u) { bit = {B(sine) ^ swap ^ (turn & 0x80000000u); }\n"
     "    return radius * {V(bit);\n}\n";
 
+/* What lanes add up over the elements of a sample, four sums e0 to e3, which end in part[0], part[128], part[256] and part[384]. */
+static const char shader_sums[] =
+    "    {P\n        {Fq0 = 0.0f;\n        {Fq1 = 0.0f;\n        {Fq2 = 0.0f;\n        {Fq3 = 0.0f;\n"
+    "        for ({Uk = lane; k < p.dim;) {\n"
+    "            {Fr0 = 0.0f;\n            {Fr1 = 0.0f;\n            {Fr2 = 0.0f;\n            {Fr3 = 0.0f;\n"
+    "            for ({Un = 0u; n < 64u && k < p.dim; n++) {\n                {Ui = number * p.dim + k;\n";
+static const char shader_tree[] =
+    "                r0 = r0 + e0;\n                r1 = r1 + e1;\n                r2 = r2 + e2;\n                r3 = r3 + e3;\n"
+    "                k = k + 128u;\n            }\n"
+    "            q0 = q0 + r0;\n            q1 = q1 + r1;\n            q2 = q2 + r2;\n            q3 = q3 + r3;\n        }\n"
+    "        part[lane] = q0;\n        part[lane + 128u] = q1;\n        part[lane + 256u] = q2;\n        part[lane + 384u] = q3;\n    {S\n"
+    "    for ({Ureach = 64u; reach > 0u; reach = reach / 2u) {\n    {P\n        if (lane < reach) {\n"
+    "            for ({Un = lane; n < 512u; n = n + 128u) { part[n] = part[n] + part[n + reach]; }\n        }\n    {S\n    }\n";
+
+/* For each dk_norm_kind: what stands before, what is added up, and what is made of the sums. c0 to c3: see shader_norm_block. A
+   deviation's elements are told from the first one, for float has few digits. */
+#define SHADER_XY "                {Fx = v[p.a0 * p.size + i];\n                {Fy = v[p.a1 * p.size + i];\n"
+#define SHADER_PRODUCTS SHADER_XY "                {Fe0 = x * x;\n                {Fe1 = y * y;\n                {Fe2 = x * y;\n                {Fe3 = 0.0f;\n"
+#define SHADER_ERRORS(size)                                                                                                    \
+    SHADER_XY "                {Fd = x - p.c2 * y;\n                x = v[p.a2 * p.size + i];\n                y = v[p.a3 * p.size + i];\n" \
+              "                {Fsize = p.c1 * {H({H(x, -x), {H(y, -y));\n" size                                                 \
+              "                {Fe0 = d / size * (d / size);\n                {Fe1 = 0.0f;\n                {Fe2 = 0.0f;\n                {Fe3 = 0.0f;\n" \
+              "                if (d == 0.0f) { e0 = 0.0f; }\n"                                                              \
+              "                if (({B(d) & 0x7F800000u) == 0x7F800000u || ({B(size) & 0x7F800000u) == 0x7F800000u) { e0 = {V(0x7F800000u); }\n"
+#define SHADER_KEPT "    {Fy = 1.0f;\n    {Fx = {Q(part[0]);\n    if (p.c2 > 0.0f && p.c2 < x) { y = p.c2 / x; }\n"
+static const char *const shader_norms[][3] = {
+    {"", SHADER_PRODUCTS, "    {Fy = 0.0f;\n    if (part[128] > 0.0f) { y = {Q(part[0] / part[128]); }\n"},
+    {"", SHADER_ERRORS("                size = size + p.c0;\n"), "    {Fy = {Q(part[0] / {R({I(p.dim)));\n"},
+    {"", SHADER_ERRORS("                size = {H(size, p.c0);\n"), "    {Fy = {Q(part[0] / {R({I(p.dim)));\n"},
+    {"",
+     SHADER_XY "                x = x - v[p.a0 * p.size + number * p.dim];\n                y = y - v[p.a1 * p.size + number * p.dim];\n"
+               "                {Fe0 = x * x;\n                {Fe1 = y * y;\n                {Fe2 = x;\n                {Fe3 = y;\n",
+     "    {Fd = {R({I(p.dim));\n    {Fa = part[0] - part[256] * part[256] / d;\n    {Fb = part[128] - part[384] * part[384] / d;\n"
+     "    {Fy = 1.0f;\n    if (b > 0.0f) { y = {Q({H(a, 0.0f) / b); }\n"},
+    {"", SHADER_PRODUCTS, SHADER_KEPT},
+    {"", SHADER_PRODUCTS, SHADER_KEPT "    if (part[128] > 0.0f) { y = y * part[256] / part[128]; } else { y = 0.0f; }\n"},
+    {"    {Ufound = 0u;\n    {Unext = 0u;\n    for ({Ubit = 0x40000000u; bit > 0u; bit = bit / 2u) {\n",
+     "                {Ukey = {B(v[p.a0 * p.size + i]) & 0x7FFFFFFFu;\n"
+     "                {Fe0 = 0.0f;\n                {Fe1 = 0.0f;\n                {Fe2 = 0.0f;\n                {Fe3 = 0.0f;\n"
+     "                if (key < found + bit) { e0 = 1.0f; }\n                if (key < next + bit) { e1 = 1.0f; }\n",
+     "    if (part[0] <= p.c0) { found = found + bit; }\n    if (part[128] <= p.c1) { next = next + bit; }\n    {P\n    {S\n    }\n"
+     "    {Fy = {V(found);\n    y = y + p.c3 * ({V(next) - y);\n    y = {H(y, 1.0f);\n"
+     "    if (p.c2 > 0.0f && p.c2 < y) { y = p.c2; }\n    y = 1.0f / y;\n"},
+};
+
 /* --------------------------------------------------------------------------------------------- text */
 
 typedef struct shader_string {
@@ -161,7 +230,7 @@ static inline void shader_translate(shader_string *s, const shader_words *l, con
     for (const char *next; *text; text = next) {
         const char *word = NULL;
         next = strchr(text, '{');
-        while (next && !strchr("UFIRBVLHQ", next[1] ? next[1] : ' ')) next = strchr(next + 1, '{');
+        while (next && !strchr("UFIRBVLHQPS", next[1] ? next[1] : ' ')) next = strchr(next + 1, '{');
         if (!next) next = text + strlen(text);
         shader_append(s, text, (size_t)(next - text));
         if (!*next) break;
@@ -174,10 +243,12 @@ static inline void shader_translate(shader_string *s, const shader_words *l, con
         case 'V': word = l->value; break;
         case 'L': word = l->lower; break;
         case 'H': word = l->higher; break;
+        case 'P': word = l->lanes; break;
+        case 'S': word = l->meet; break;
         default: word = l->root;
         }
         shader_append(s, word, strlen(word));
-        next += 2 + (next[1] != 'U' && next[1] != 'F');
+        next += 2 + !strchr("UFPS", next[1]);
     }
 }
 
@@ -335,21 +406,26 @@ static inline void shader_members(shader_string *s, const char *format, const ch
     }
 }
 
+/* What stands in front: vectors, and a block with so many slots, draws, norms less 1, and coefficients. */
+static inline void shader_open(shader_string *s, const shader_words *l, int slots, int draws, int scalars, int coefficients) {
+    static const char *const fixed[SHADER_FIXED] = {"size", "dim", "batch", "seed_low", "seed_high", "first_low", "first_high"};
+    shader_append(s, l->head, strlen(l->head));
+    shader_append(s, l->block, strlen(l->block));
+    for (int k = 0; k < SHADER_FIXED; k++) shader_members(s, l->member_uint, fixed[k], 1);
+    shader_members(s, l->member_uint, "a%d", slots);
+    shader_members(s, l->member_uint, "z%d", draws);
+    shader_members(s, l->member_uint, "n%d", scalars);
+    shader_members(s, l->member_float, "c%d", coefficients);
+    shader_append(s, l->block_end, strlen(l->block_end));
+}
+
 /* The kernel of a pass, to be freed; NULL: no memory, or a pass that cannot be said (16 bits; more than SHADER_WORDS words). */
 static inline char *shader_text(shader_language language, const shader_of *of, const dk_pass *pass) {
-    static const char *const fixed[SHADER_FIXED] = {"size", "dim", "batch", "seed_low", "seed_high", "first_low", "first_high"};
     const shader_words *l = &shader_table[language];
     shader_string s = {NULL, 0, 0, 0};
     shader_walk *w = shader_walk_pass(l, of, pass);
     if (!w) return NULL;
-    shader_append(&s, l->head, strlen(l->head));
-    shader_append(&s, l->block, strlen(l->block));
-    for (int k = 0; k < SHADER_FIXED; k++) shader_members(&s, l->member_uint, fixed[k], 1);
-    shader_members(&s, l->member_uint, "a%d", w->slots);   /* slots, */
-    shader_members(&s, l->member_uint, "z%d", w->draws);   /* draws, */
-    shader_members(&s, l->member_uint, "n%d", w->scalars); /* norms less 1, */
-    shader_members(&s, l->member_float, "c%d", w->count);  /* coefficients */
-    shader_append(&s, l->block_end, strlen(l->block_end));
+    shader_open(&s, l, w->slots, w->draws, w->scalars, w->count);
     if (w->scalars) shader_append(&s, l->scalars, strlen(l->scalars));
     shader_translate(&s, l, l->muladd);
     if (w->draws) {
@@ -382,16 +458,23 @@ static inline shader_counts shader_count(const shader_of *of, const dk_pass *pas
     return n;
 }
 
-/* The words of a pass's block, floats as their bits; how many, 0 if there is no room or the pass cannot be said. */
-static inline int shader_block(const shader_of *of, const dk_pass *pass, uint32_t *word, int room) {
+/* The words that every block begins with; how many. */
+static inline int shader_fixed(const shader_of *of, uint32_t *word) {
     const dk_config *c = of->config;
-    int batch = c->batch > 0 ? c->batch : 1, n = 0;
+    int batch = c->batch > 0 ? c->batch : 1;
     const uint32_t fixed[SHADER_FIXED] = {(uint32_t)(c->dim * (size_t)batch), (uint32_t)c->dim, (uint32_t)batch, (uint32_t)c->seed,
                                           (uint32_t)(c->seed >> 32), (uint32_t)c->first_sample, (uint32_t)(c->first_sample >> 32)};
+    memcpy(word, fixed, sizeof fixed);
+    return SHADER_FIXED;
+}
+
+/* The words of a pass's block, floats as their bits; how many, 0 if there is no room or the pass cannot be said. */
+static inline int shader_block(const shader_of *of, const dk_pass *pass, uint32_t *word, int room) {
+    int n = 0;
     shader_walk *w = shader_walk_pass(&shader_table[SHADER_C], of, pass);
     if (!w) return 0;
     if (!w->failed && SHADER_FIXED + w->slots + w->draws + w->scalars + w->count <= room) {
-        for (int k = 0; k < SHADER_FIXED; k++) word[n++] = fixed[k];
+        n = shader_fixed(of, word);
         for (int k = 0; k < w->slots; k++) word[n++] = (uint32_t)w->slot[k];
         for (int k = 0; k < w->draws; k++) word[n++] = (uint32_t)w->draw[k];
         for (int k = 0; k < w->scalars; k++) word[n++] = (uint32_t)w->scalar[k] - 1;
@@ -400,6 +483,42 @@ static inline int shader_block(const shader_of *of, const dk_pass *pass, uint32_
     }
     shader_free(w);
     return n;
+}
+
+/* The kernel of a norm, which depends on its kind alone; to be freed. NULL: no memory. */
+static inline char *shader_norm_text(shader_language language, const dk_norm *norm) {
+    const shader_words *l = &shader_table[language];
+    const char *const *text = shader_norms[norm->kind];
+    shader_string s = {NULL, 0, 0, 0};
+    shader_open(&s, l, 4, 0, 1, 4);
+    shader_append(&s, l->norms, strlen(l->norms));
+    shader_append(&s, l->open_norm, strlen(l->open_norm));
+    shader_translate(&s, l, text[0]);
+    shader_translate(&s, l, shader_sums);
+    shader_translate(&s, l, text[1]);
+    shader_translate(&s, l, shader_tree);
+    shader_translate(&s, l, text[2]);
+    shader_translate(&s, l, "    {P\n        if (lane == 0u) { s[p.n0 * p.batch + number] = y; }\n    {S\n");
+    shader_append(&s, l->close, strlen(l->close));
+    if (s.failed) free(s.p), s.p = NULL;
+    return s.p;
+}
+
+/* Its block, SHADER_FIXED + 9 words: slots of a, b, p and q; its number; then atol, rtol, limit and share. For errors limit says whether
+   there is b. A quantile has instead of the others' atol, rtol and share its two neighbours in order of size, and the way between them. */
+static inline int shader_norm_block(const shader_of *of, const dk_norm *norm, uint32_t *word) {
+    const int value[4] = {norm->a, norm->b, norm->p, norm->q};
+    float c[4] = {(float)norm->atol, (float)norm->rtol, (float)norm->limit, (float)norm->share};
+    int n = shader_fixed(of, word);
+    if (norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX) c[2] = norm->b >= 0;
+    if (norm->kind == DK_NORM_QUANTILE) {
+        double last = (double)(of->config->dim - 1), place = norm->share * last, rank = (double)(size_t)place;
+        c[0] = (float)rank, c[1] = (float)(rank < last ? rank + 1 : last), c[3] = (float)(place - rank);
+    }
+    for (int k = 0; k < 4; k++) word[n++] = (uint32_t)of->plan->value[value[k] >= 0 ? value[k] : norm->a].slot;
+    word[n++] = (uint32_t)(norm - of->plan->norm);
+    memcpy(word + n, c, sizeof c);
+    return n + 4;
 }
 
 /* Groups to be dispatched in x and y. */

@@ -96,8 +96,11 @@ if builds "host_libtorch" host_libtorch digits.pt; then check "libtorch's digits
 
 # ---- shaders: what diffkit shader writes is what compilers of each language take; noise in C is the library's, to the bit
 writes() { # LANGUAGE: kernels with noise, norms, clipping and history
-    mkdir -p "$dir/$1/ratio" "$dir/$1/sde" && run "$build/diffkit" shader --language "$1" --folder "$dir/$1/sde" --sampler dpmpp_2m_sde --steps 3 --set clip=1 &&
-        run "$build/diffkit" shader --language "$1" --folder "$dir/$1/ratio" --schedule vp_linear --sampler predictor_corrector --steps 2
+    mkdir -p "$dir/$1/ratio" "$dir/$1/sde" "$dir/$1/norms" && run "$build/diffkit" shader --language "$1" --folder "$dir/$1/sde" --sampler dpmpp_2m_sde --steps 3 --set clip=1 &&
+        run "$build/diffkit" shader --language "$1" --folder "$dir/$1/ratio" --schedule vp_linear --sampler predictor_corrector --steps 2 &&
+        run "$build/diffkit" shader --language "$1" --folder "$dir/$1/norms" --steps 2 \
+            --set "guidance.scale=3 guidance.projected=1 guidance.limit=5 guidance.rescale=0.5 guidance.quantile=0.9" &&
+        [ "$(grep -c '"norm": .*"kind"' "$dir/$1/norms/dispatch.json")" = 8 ]
 }
 compiles() { # LANGUAGE COMMAND...: of every kernel, whose name comes last
     language=$1

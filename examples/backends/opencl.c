@@ -4,7 +4,7 @@
 
        make backend-opencl
 
-   What it leaves to the library: norms and the search for NaN, by get. Needs OpenCL 1.2, and DK_REAL float. */
+   What it leaves to the library: the search for NaN, by get. Needs OpenCL 1.2, and DK_REAL float. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 
@@ -133,6 +133,30 @@ static int device_rows(void *user, dk_run *run, const dk_pass *pass) {
     failed = failed || clEnqueueNDRangeKernel(device.queue, kernel, 2, NULL, all, group, 0, NULL, NULL);
     clReleaseMemObject(p), clReleaseMemObject(scalars);
     return failed;
+}
+
+/* A norm is made on the device; its numbers, one for each sample, come here, where the coefficients of rows are made. */
+static int device_norm(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    const device_run *d = (const device_run *)run->device;
+    const shader_of of = shader_of_run(run);
+    uint32_t block[SHADER_WORDS];
+    size_t batch = (size_t)run->config.batch, at = (size_t)(of_sample - run->scalars), bytes = (at + batch) * sizeof(float);
+    const size_t all = batch * SHADER_LANES, group = SHADER_LANES;
+    cl_int failed = 0;
+    (void)user;
+    cl_kernel kernel = device_kernel(shader_norm_text(SHADER_OPENCL, norm));
+    float *s = (float *)malloc(bytes);
+    if (!s || !kernel) return free(s), 1;
+    cl_mem p = device_constant(block, (size_t)shader_norm_block(&of, norm, block) * 4);
+    cl_mem scalars = clCreateBuffer(device.context, CL_MEM_WRITE_ONLY, bytes, NULL, &failed);
+    failed = failed || clSetKernelArg(kernel, 0, sizeof d->v, &d->v) || clSetKernelArg(kernel, 1, sizeof p, &p) ||
+             clSetKernelArg(kernel, 2, sizeof scalars, &scalars) ||
+             clEnqueueNDRangeKernel(device.queue, kernel, 1, NULL, &all, &group, 0, NULL, NULL) ||
+             clEnqueueReadBuffer(device.queue, scalars, CL_TRUE, 0, bytes, s, 0, NULL, NULL);
+    for (size_t b = 0; !failed && b < batch; b++) of_sample[b] = (double)s[at + b];
+    clReleaseMemObject(p), clReleaseMemObject(scalars);
+    free(s);
+    return failed != 0;
 }
 
 #include "program.h"

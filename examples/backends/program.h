@@ -10,7 +10,7 @@ static int device_put(void *user, dk_run *run, dk_value_kind kind, int slot, con
     return device_copy(run, slot, NULL, from);
 }
 
-static const dk_backend device_backend = {NULL, device_rows, NULL, NULL, device_begin, device_end, device_get, device_put};
+static const dk_backend device_backend = {NULL, device_rows, device_norm, NULL, device_begin, device_end, device_get, device_put};
 
 #ifndef BACKEND_ALONE /* tests/backend has a program of its own */
 #include "../digits.h"

@@ -5,7 +5,7 @@
 
        make backend-vulkan
 
-   What it leaves to the library: norms and the search for NaN, by get. GLSL is compiled by glslangValidator, which must be
+   What it leaves to the library: the search for NaN, by get. GLSL is compiled by glslangValidator, which must be
    installed; an engine would do that beforehand (diffkit shader). Needs Vulkan 1.0, and DK_REAL float. */
 #define _POSIX_C_SOURCE 200809L
 #define DIFFKIT_IMPLEMENTATION
@@ -257,10 +257,28 @@ static int device_begin(void *user, dk_run *run) {
     return failed;
 }
 
+/* Where the block and the norms of the next dispatch are. */
+static int device_next(device_run *d, uint32_t at[2], uint32_t **block, float **s) {
+    if ((d->dispatches == DISPATCHES && device_wait(d)) || device_record(d)) return 1;
+    at[0] = (uint32_t)d->dispatches * BLOCK, at[1] = (uint32_t)(d->dispatches * (int)d->norms);
+    *block = (uint32_t *)(void *)((char *)d->blocks.at + at[0]), *s = (float *)(void *)((char *)d->scalars.at + at[1]);
+    return 0;
+}
+
+static void device_dispatch(device_run *d, VkPipeline kernel, const uint32_t at[2], unsigned x, unsigned y) {
+    device_barrier(d);
+    vkCmdBindPipeline(d->commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel);
+    vkCmdBindDescriptorSets(d->commands, VK_PIPELINE_BIND_POINT_COMPUTE, device.layout, 0, 1, &d->set, 2, at);
+    vkCmdDispatch(d->commands, x, y, 1);
+    d->dispatches++;
+}
+
 static int device_rows(void *user, dk_run *run, const dk_pass *pass) {
     device_run *d = (device_run *)run->device;
     const shader_of of = shader_of_run(run);
+    uint32_t at[2], *block;
     int brought = 0;
+    float *s;
     unsigned x, y;
     (void)user;
     if (pass->count == 0) return 0;
@@ -273,17 +291,27 @@ static int device_rows(void *user, dk_run *run, const dk_pass *pass) {
         if (failed) return 1;
     }
     VkPipeline kernel = device_kernel(shader_text(SHADER_GLSL, &of, pass));
-    if (!kernel || (d->dispatches == DISPATCHES && device_wait(d)) || device_record(d)) return 1;
-    const uint32_t at[2] = {(uint32_t)d->dispatches * BLOCK, (uint32_t)(d->dispatches * (int)d->norms)};
-    if (!shader_block(&of, pass, (uint32_t *)(void *)((char *)d->blocks.at + at[0]), SHADER_WORDS)) return 1;
-    float *s = (float *)(void *)((char *)d->scalars.at + at[1]);
+    if (!kernel || device_next(d, at, &block, &s) || !shader_block(&of, pass, block, SHADER_WORDS)) return 1;
     for (int k = 0; k < of.plan->norms * run->config.batch; k++) s[k] = (float)run->scalars[k];
     shader_groups(run->size, &x, &y);
+    device_dispatch(d, kernel, at, x, y);
+    return 0;
+}
+
+/* A norm is made on the device; its numbers, one for each sample, come here, where the coefficients of rows are made. */
+static int device_norm(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
+    device_run *d = (device_run *)run->device;
+    const shader_of of = shader_of_run(run);
+    VkPipeline kernel = device_kernel(shader_norm_text(SHADER_GLSL, norm));
+    uint32_t at[2], *block;
+    float *s;
+    (void)user;
+    if (!kernel || device_next(d, at, &block, &s)) return 1;
+    shader_norm_block(&of, norm, block);
+    device_dispatch(d, kernel, at, (unsigned)run->config.batch, 1);
     device_barrier(d);
-    vkCmdBindPipeline(d->commands, VK_PIPELINE_BIND_POINT_COMPUTE, kernel);
-    vkCmdBindDescriptorSets(d->commands, VK_PIPELINE_BIND_POINT_COMPUTE, device.layout, 0, 1, &d->set, 2, at);
-    vkCmdDispatch(d->commands, x, y, 1);
-    d->dispatches++;
+    if (device_wait(d)) return 1;
+    for (int b = 0; b < run->config.batch; b++) of_sample[b] = (double)s[of_sample - run->scalars + b];
     return 0;
 }
 

@@ -45,7 +45,7 @@ static const struct {
     {"sampler=dpmpp_2m guidance.scale=3 guidance.zero_star=1", 0},
     {"sampler=euler guidance.scale=4 guidance.projected=1 guidance.limit=5 guidance.momentum=-0.5", 0},
     {"sampler=euler guidance.scale=4 guidance.quantile=0.9 guidance.quantile_most=2", 0},
-    {"sampler=rk45 rtol=0.01 atol=0.01", 0}, /* errors */
+    {"sampler=rk45 rtol=0.1 atol=0.1 prediction=x0 condition=flow", 0}, /* errors: step sizes magnify the rounding of norms, on other data more */
     {"sampler=dpm_adaptive", 0},
     {"sampler=euler guidance.scale=3 guidance.scale2=2 guidance.doubled=1", 0},
     {"sampler=dpmpp_2m cfg_pp=1 guidance.scale=3", 0},
