@@ -148,7 +148,8 @@ docs: $(BUILD)/diffkit $(BUILD)/figures particles demo guidance edit texture
 	$(BUILD)/figures docs
 	$(BUILD)/diffkit list --markdown >docs/samplers.md
 	cp $(BUILD)/digits.png $(BUILD)/families.png $(BUILD)/few.png docs
-	-$(MAKE) $(BUILD)/engine_window && SDL_VIDEODRIVER=dummy $(BUILD)/engine_window --frames 26 docs/engine.png
+	-$(MAKE) $(BUILD)/engine_window
+	-SDL_VIDEODRIVER=dummy $(BUILD)/engine_window --frames 26 docs/engine.png
 	-optipng -quiet -o4 docs/*.png
 
 # ------------------------------------------------------------------ the page
