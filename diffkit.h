@@ -10410,12 +10410,14 @@ typedef struct dk_model_info {
                              0: none was */
     int to_zero;          /* as its pipeline does; see dk_json */
     double (*mu)(double tokens, int steps); /* of the shift, where it follows from more than the file says; else NULL */
+    const dk_phase *phase;   /* in which its second network takes over; NULL: it has one */
+    dk_guidance_fn schedule; /* of guidance, where its networks differ in it; NULL: they do not */
     const char *about;
 } dk_model_info;
 
 DK_API int dk_model_at(int i, dk_model_info *m); /* fills *m; 0 past the end */
 /* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
-   guidance.scale (or ramps) that is set before stays: 1 is for none. */
+   guidance.scale (or ramps) that is set before stays, then for both networks: 1 is for none. Phases of the caller's stay. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
@@ -13142,15 +13144,25 @@ static double dkp_flux2_mu(double tokens, int steps) {
     return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
 }
 
+/* Wan 2.2's second network, and the lower guidance scale that it has in T2V: 3 for 4. */
+static const dk_phase dkp_second_networks[] = {{0, 0.875, DK_UNIT_FLOW, NULL, NULL}, {0, 0.9, DK_UNIT_FLOW, NULL, NULL}};
+
+static void dkp_second_scale(void *user, dk_level level, int step, int steps, dk_guidance *g) {
+    (void)user, (void)step, (void)steps;
+    if (dk_noise_level(level) < 0.875 / 0.125) g->scale *= 0.75;
+}
+
+static int dkp_second_network(const dk_phase *p) { return p == dkp_second_networks || p == dkp_second_networks + 1; }
+
 /* Texts of a row: name, class ("": FlowMatchEulerDiscreteScheduler), settings, more, about. */
-#define DKP_MODEL(name, class_name, settings, more, steps, tokens, told, to_zero, flux2, about) \
-    {name "\0" class_name "\0" settings "\0" more "\0" about, told, steps, tokens, to_zero, flux2},
+#define DKP_MODEL(name, class_name, settings, more, steps, tokens, told, to_zero, special, about) \
+    {name "\0" class_name "\0" settings "\0" more "\0" about, told, steps, tokens, to_zero, special},
 /* clang-format off */
 static const struct {
     const char *texts;
     float told;
     short steps, tokens;
-    char to_zero, flux2; /* flux2: its mu */
+    char to_zero, special; /* special: 1, Flux.2's mu; 2, 3: the first or second of dkp_second_networks */
 } dkp_models[] = {
     DKP_MODEL("sd1", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, 0,
         "Stable Diffusion 1.x; Rombach et al. 2022")
@@ -13166,6 +13178,8 @@ static const struct {
         "SDXL Lightning; Lin et al. 2024, model card")
     DKP_MODEL("playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, 0, "Playground 2.5; Li et al. 2024")
     DKP_MODEL("lcm", "LCMScheduler", "", "", 4, 0, 8.5f, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023")
+    DKP_MODEL("nitrosd_realism", "LCMScheduler", "original_inference_steps=4", "condition_scale=0.25 condition_rounding=down", 1, 0, 0, 0, 0,
+        "NitroFusion; NitroSD vibrant: condition_scale=0.5") /* NitroFusion README.md, December 2024 */
     DKP_MODEL("tcd", "TCDScheduler", "", "", 4, 0, 0, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024")
     DKP_MODEL("svd", "EulerDiscreteScheduler", "SCALED prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, 0,
         "Stable Video Diffusion; Blattmann et al. 2023")
@@ -13179,6 +13193,8 @@ static const struct {
     DKP_MODEL("flux2_klein_base", "", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, 1,
         "Flux.2 klein base, 1024 x 1024 pixels") /* diffusers pipeline_flux2_klein.py, August 2026 */
     DKP_MODEL("z_image_turbo", "", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, 0, "Z-Image-Turbo") /* Z-Image src/config, inference.py, January 2026 */
+    DKP_MODEL("z_image", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=5", 49, 0, 0, 1, 0,
+        "Z-Image; its program counts a 50th step, which goes nowhere") /* Z-Image README.md, src/zimage/pipeline.py, January 2026 */
     DKP_MODEL("lumina2", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", 50, 0, 0, 1, 0,
         "Lumina Image 2.0; its program gives G the norm of C, token by token") /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
     DKP_MODEL("hidream", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, 0, "HiDream-I1 full") /* HiDream-I1 inference.py, June 2025 */
@@ -13188,6 +13204,8 @@ static const struct {
     DKP_MODEL("chroma", "", "", "guidance.scale=5", 35, 0, 0, 1, 0, "Chroma1, without dynamic shifting")
     DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, 0,
         "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token")
+    DKP_MODEL("qwen_image_edit", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, 0,
+        "Qwen-Image-Edit, 1024 x 1024 pixels; 2509 and 2511: 40 steps; its program gives G the norm of C, token by token") /* Qwen-Image README.md, February 2026; diffusers pipeline_qwenimage_edit.py, August 2026 */
     DKP_MODEL("cogview4", "", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, 0,
         "CogView 4, 1024 x 1024 pixels; diffusers' conversion script")
     DKP_MODEL("auraflow", "", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, 0, "AuraFlow")
@@ -13203,10 +13221,10 @@ static const struct {
         "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7") /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
     DKP_MODEL("wan2.1", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, 0,
         "Wan 2.1 for 480 pixels; for 720 flow_shift is 5")
-    DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, 0,
-        "Wan 2.2 T2V A14B: from the first t below 875 on its second network, with guidance.scale 3") /* Wan2.2 wan/configs, March 2026 */
-    DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, 0,
-        "Wan 2.2 I2V A14B: from the first t below 900 on its second network") /* the same */
+    DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, 2,
+        "Wan 2.2 T2V A14B: a phase of t below 0.875 for its second network, with 3/4 of the scale") /* Wan2.2 wan/configs, text2video.py, March 2026 */
+    DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, 3,
+        "Wan 2.2 I2V A14B: a phase of t below 0.9 for its second network") /* the same */
     DKP_MODEL("wan2.2_5b", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, 0, "Wan 2.2 TI2V 5B") /* Wan2.2 wan/configs, March 2026 */
     DKP_MODEL("cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, 0,
         "Cosmos 1.0; diffusers' conversion script")
@@ -13223,11 +13241,16 @@ static const struct {
     DKP_MODEL("stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, 0, "Stable Cascade; Pernias et al. 2023")
     DKP_MODEL("stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, 0, "Stable Audio Open; Evans et al. 2024")
     DKP_MODEL("ace_step1.5_turbo", "", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, 0, "ACE-Step 1.5 turbo, music") /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    DKP_MODEL("ace_step1.5", "", "num_train_timesteps=1 shift=3",
+        "guidance.scale=7 guidance.projected=1 guidance.momentum=-0.75 guidance.limit=2.5 guidance.space=velocity", 32, 0, 0, 1, 0,
+        "ACE-Step 1.5 base, music; its program takes norms channel by channel") /* ACE-Step-1.5 acestep/inference.py; diffusers pipeline_ace_step.py, August 2026 */
     DKP_MODEL("vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, 0,
         "VibeVoice, speech") /* VibeVoice demo/inference_from_file.py, December 2025 */
     DKP_MODEL("f5_tts", "", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, 0,
         "F5-TTS, speech; Chen et al. 2024") /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
     DKP_MODEL("hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, 0, "Hunyuan3D 2.1, shapes") /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    DKP_MODEL("trellis", "", "shift=3", "guidance.scale=8.5 guidance.noise_min=0.999999", 12, 0, 0, 1, 0,
+        "TRELLIS, structure; latents: guidance.scale=4") /* TRELLIS app.py, trellis/pipelines/samplers; its pipeline.json as others print it, August 2026 */
     DKP_MODEL("pi0", "", "num_train_timesteps=1", "", 10, 0, 0, 1, 0, "pi0, pi0.5, actions") /* openpi src/openpi/models/pi0.py, June 2026 */
     DKP_MODEL("gr00t", "", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, 0, "GR00T N1.7, actions") /* lerobot policies/groot/groot_n1_7.py, August 2026 */
     DKP_MODEL("diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, 0,
@@ -13247,7 +13270,9 @@ DK_API int dk_model_at(int i, dk_model_info *m) {
     for (int k = 0; k < DKP_COUNT(to); k++, text += strlen(text) + 1) *to[k] = text;
     if (!*m->class_name) m->class_name = "FlowMatchEulerDiscreteScheduler";
     m->steps = dkp_models[i].steps, m->tokens = dkp_models[i].tokens, m->told_scale = (double)dkp_models[i].told;
-    m->to_zero = dkp_models[i].to_zero, m->mu = dkp_models[i].flux2 ? dkp_flux2_mu : NULL;
+    int special = dkp_models[i].special;
+    m->to_zero = dkp_models[i].to_zero, m->mu = special == 1 ? dkp_flux2_mu : NULL;
+    m->phase = special > 1 ? &dkp_second_networks[special - 2] : NULL, m->schedule = special == 2 ? dkp_second_scale : NULL;
     return 1;
 }
 
@@ -13276,8 +13301,10 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dkp_say_words(&job, row.settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK) status = dk_config_set(&set, row.more);
-    if (status == DK_OK && (fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0))
-        set.guidance.scale = c->guidance.scale;
+    int kept = fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0;
+    if (kept) set.guidance.scale = c->guidance.scale;
+    if (set.guidance.schedule == dkp_second_scale ? !row.schedule : !set.guidance.schedule && !kept) set.guidance.schedule = row.schedule;
+    if (!set.phases || dkp_second_network(set.phases)) set.phases = row.phase, set.phase_count = row.phase != NULL;
     status = dkp_end_job(&job, c, status);
     if (more) more->class_name = given.class_name, more->ignored[0] = 0;
     return status;

@@ -677,6 +677,10 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         {"flux2_klein", 4, {1, 0.9673839882381499, 0.9081439225213331}, 0},
         {"flux2_klein_base", 50, {1, 0.9973090635379105, 0.9945213616687011}, 4},
         {"z_image_turbo", 8, {0, 1 - 21.0 / 22, 1 - 18.0 / 20}, 0},   /* 1 - 3 t/(1 + 2 t), t = 1, 7/8, 6/8 */
+        {"z_image", 49, {0, 1 - 288.0 / 289, 1 - 282.0 / 284}, 5},    /* C + 4 (C - U); 1 - 6 t/(1 + 5 t), t = 1, 48/49, 47/49 */
+        {"qwen_image_edit", 50, {1000, 989.7008987101516, 979.1915256473782}, 4}, /* mu = 0.6935; 1 - (1 - t) 0.98/(1 - t_49) */
+        {"trellis", 12, {1000, 1000 * 33.0 / 34, 1000 * 30.0 / 32}, 8.5}, /* 7.5 C more; 3 t/(1 + 2 t), t = 1, 11/12, 10/12 */
+        {"ace_step1.5", 32, {1, 93.0 / 94, 90.0 / 92}, 7},
         {"hidream", 50, {999, 993, 986}, 5}, /* int(1000 t), t = 3 s/(1 + 2 s), s linear from 1 - 1e-6; diffusers */
         {"kandinsky5", 50, {1000, 1000 * 490.0 / 491, 1000 * 480.0 / 482}, 5}, /* 10 t/(1 + 9 t) */
         {"kandinsky5_image", 50, {1000, 1000 * 147.0 / 148, 1000 * 144.0 / 146}, 3.5},
@@ -741,6 +745,68 @@ static void karras_ve_is_heun_between_squares(void **state) {
     assert_int_equal(dk_config_from_json(&c, "{\"_class_name\": \"KarrasVeScheduler\"}", 36, NULL), DK_OK);
     check_near(c.sampler.churn, 80, 0, "s_churn"), check_near(c.sampler.noise_excess, 0.007, 1e-12, "s_noise");
     check_near(c.sampler.churn_range[0], 0.05, 0, "s_min"), check_near(c.sampler.churn_range[1], 50, 0, "s_max");
+}
+
+/* Wan2.2's loop: network and scale by whether the whole timestep is at least 875, or 900. */
+static void wan_has_two_networks(void **state) {
+    static const struct {
+        const char *name;
+        double boundary, high, low;
+    } rows[] = {{"wan2.2_t2v", 875, 4, 3}, {"wan2.2_i2v", 900, 3.5, 3.5}};
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        for (int steps = 4; steps <= 40; steps += 9) {
+            dk_config c;
+            dk_plan plan;
+            int second = 0;
+            memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+            c.dim = 1, c.steps = steps;
+            assert_int_equal(dk_config_for(&c, rows[i].name, NULL), DK_OK);
+            if (dk_record(&plan, &c)) fail_msg("%s", dk_message(&c));
+            assert_int_equal(plan.calls, 2 * steps);
+            for (int k = 0; k < plan.calls; k += 2) {
+                int low = plan.call[k].condition < rows[i].boundary;
+                assert_int_equal(plan.call[k].phase, low), assert_int_equal(plan.call[k + 1].phase, low);
+                check_near(plan.call[k + 1].weight[0], low ? rows[i].low : rows[i].high, 1e-15, rows[i].name);
+                second += low;
+            }
+            assert_true(second > 0 && second < steps);
+            dk_plan_free(&plan);
+            dk_config again = c;
+            assert_int_equal(dk_config_for(&again, rows[i].name, NULL), DK_OK);
+            assert_memory_equal(&again, &c, sizeof c);
+            assert_int_equal(dk_config_for(&again, "wan2.2_5b", NULL), DK_OK); /* one network */
+            assert_true(!again.phases && !again.phase_count && !again.guidance.schedule);
+            memset(&c, 0, sizeof c); /* the caller's scale is for both, and the caller's phases stay */
+            dk_phase own = {1, 0, DK_UNIT_DEFAULT, NULL, NULL};
+            c.guidance.scale = 2, c.phases = &own, c.phase_count = 1;
+            assert_int_equal(dk_config_for(&c, rows[i].name, NULL), DK_OK);
+            assert_true(c.guidance.scale == 2 && !c.guidance.schedule && c.phases == &own);
+        }
+}
+
+/* TimestepShiftLCMScheduler of NitroFusion: the network is told (t 250/1000), cut, of LCM's t = 999, 749, 499, 249; and
+   TRELLIS guides where 0.5 <= t <= 1, of 12 steps 9 whole ones and one more, which begins at 0.5. */
+static void networks_are_told_other_timesteps_and_guided_in_an_interval(void **state) {
+    static const double told[] = {249, 187, 124, 62};
+    dk_config c;
+    dk_plan plan;
+    (void)state;
+    memset(&c, 0, sizeof c), memset(&plan, 0, sizeof plan);
+    c.dim = 1, c.steps = 4;
+    assert_int_equal(dk_config_for(&c, "NitroSD-Realism", NULL), DK_OK);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(plan.calls, 4);
+    for (int k = 0; k < 4; k++) {
+        check_near(plan.call[k].condition, told[k], 0, "nitrosd_realism");
+        check_near(plan.call[k].level.t, 999 - 250 * k, 0, "nitrosd_realism");
+    }
+    memset(&c, 0, sizeof c);
+    c.dim = 1;
+    assert_int_equal(dk_config_for(&c, "trellis", NULL), DK_OK);
+    assert_int_equal(dk_record(&plan, &c), DK_OK);
+    assert_int_equal(plan.calls, 10 + 12);
+    dk_plan_free(&plan);
 }
 
 static void models_are_what_their_pipelines_do(void **state) {
@@ -937,6 +1003,8 @@ int main(void) {
         cmocka_unit_test(new_models_tell_their_networks_what_their_programs_do),
         cmocka_unit_test(converted_levels_end_where_the_file_says),
         cmocka_unit_test(one_step_of_plms_is_one_evaluation),
+        cmocka_unit_test(wan_has_two_networks),
+        cmocka_unit_test(networks_are_told_other_timesteps_and_guided_in_an_interval),
         cmocka_unit_test(models_are_what_their_pipelines_do),
     };
     return cmocka_run_group_tests(tests, load_configs, free_configs);
