@@ -562,7 +562,7 @@ typedef struct dk_sampler {
     /* The method. */
     const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
     const char *exponential; /* exponential Runge-Kutta, likewise */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's, 0: as the tableau has it */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
@@ -3505,12 +3505,12 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     dkp_record_start(r);
     if (pace && dkp_travels(c))
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                   "0, and atol: with step-size control no grid goes back up");
+                   "0, and atol too: with step-size control no grid goes back up");
     if (!pace || pace->phase == DKP_PLAIN || pace->phase == DKP_ATTEMPT) dkp_record_steps(r);
     else dkp_record_measure(r);
     if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                   "0, and atol: this sampler has no error estimate");
+                   "0, and atol too: this sampler has no error estimate");
     r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
@@ -6597,7 +6597,8 @@ static int dkp_nearest(const char *(*at)(int), const char *name, const char **na
 /* "; nearest: a, b" */
 static void dkp_put_nearest(dkp_text *t, const char *(*at)(int), const char *name, int max) {
     const char *nearest[3];
-    int count = dkp_nearest(at, name, nearest, max);
+    const char *folder = strrchr(name, '/');
+    int count = dkp_nearest(at, folder ? folder + 1 : name, nearest, max);
     for (int i = 0; i < count; i++) dkp_say(t, "%s%s", i ? ", " : "; nearest: ", nearest[i]);
 }
 
@@ -7212,8 +7213,8 @@ enum {
 #define DKP_DATA_FIELDS(X) \
     X('z', "dim", dim, 0, ">= 1") \
     X('i', "batch", batch, 0, "1 .. 357913941 (0: 1)") \
-    X('u', "seed", seed, 0, "below 2^64") \
-    X('u', "first_sample", first_sample, 0, "below 2^64") \
+    X('u', "seed", seed, 0, "a whole number below 2^64") \
+    X('u', "first_sample", first_sample, 0, "a whole number below 2^64") \
     X('i', "threads", threads, 0, "0 .. 65536") \
     X('i', "unchecked", unchecked, 0, "0 or 1")
 #define DKP_NOISE_FIELDS(X) \
@@ -7258,7 +7259,7 @@ enum {
     X('1', "temperature", start_excess, 0, "0 .. 1e30") \
     X('r', "score_excess", score_excess, 0, "> -1 and <= 1e6") \
     X('1', "score_factor", score_excess, 0, "> 0 and <= 1e6") \
-    X('r', "score_deviation", score_deviation, 0, "0 .. 1e6; needs score_excess") \
+    X('r', "score_deviation", score_deviation, 0, "0 .. 1e6 (score_factor=1 leaves the score as it is); needs score_excess or score_factor") \
     X('c', "blend", blend, 0, "state|fixed|denoised|both")
 #define DKP_GUIDANCE_FIELDS(X) \
     X('r', "clip", clip, DKP_IF(QUANTILE), "0 with guidance.quantile") \
@@ -7948,8 +7949,28 @@ static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, cha
     return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
 }
 
-static dk_status dkp_check_sampler(const dk_config *c, char *message) {
-    const dk_sampler *s = &c->sampler;
+/* The order of a tableau's better method: the power of the step that the two methods' difference begins with, in the terms
+   A^j c^m of a slope, j + m = order - 1. 0: no such term differs up to 8. */
+static int dkp_order_of(const dkp_tableau *t) {
+    const double *better = &t->a[dkp_row(t->stages)], *embedded = better + t->stages;
+    for (int order = 1; order <= 8; order++)
+        for (int m = 0; m < order; m++) {
+            double v[DK_MAX_STAGES + 1], difference = 0;
+            for (int i = 0; i <= t->stages; i++) v[i] = 1;
+            for (int k = 1; k < order; k++)
+                for (int i = t->stages; i >= 0; i--) {
+                    double next = 0;
+                    for (int j = 0; j < i; j++) next += t->a[dkp_row(i) + j] * v[k <= m ? i : j];
+                    v[i] = next;
+                }
+            for (int i = 0; i <= t->stages; i++) difference += ((i < t->stages ? better[i] : 0) - embedded[i]) * v[i];
+            if (fabs(difference) > 1e-9) return order;
+        }
+    return 0;
+}
+
+static dk_status dkp_check_sampler(dk_config *c, char *message) {
+    dk_sampler *s = &c->sampler;
     dkp_tableau tableau = {1, 0, {0}};
     dkp_phi_tableau exponential;
     int embedded = 0;
@@ -7957,8 +7978,12 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
     if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!dkp_controlled(c)) return DK_OK;
-    if (s->tableau) embedded = tableau.embedded;
-    else if (s->exponential) embedded = dkp_has_embedded(&exponential);
+    if (s->tableau) {
+        embedded = tableau.embedded;
+        if (embedded && !s->order) s->order = dkp_order_of(&tableau);
+    } else if (s->exponential) {
+        embedded = dkp_has_embedded(&exponential);
+    }
     const dkp_wrong rows[] = {
         {s->cfg_pp, "sampler.cfg_pp", 1, "0 with step-size control"},
 #ifndef DK_NO_PEERS
@@ -7968,7 +7993,7 @@ static dk_status dkp_check_sampler(const dk_config *c, char *message) {
          "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a long step of it has no "
          "error estimate"},
         {embedded && s->order < 1, "sampler.order", (double)s->order,
-         "the order of sampler.tableau or exponential, with step-size control"},
+         "the order of the better of its two methods, with step-size control"},
     };
     return dkp_first_wrong(rows, DKP_COUNT(rows), message);
 }
@@ -8031,6 +8056,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
         else if (dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
+        else if (c->sampler.record == dkp_record_table) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
             status = dkp_check_guidance(c, &guidance, message);
         if (status == DK_OK && dkp_ramps(&c->guidance)) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
@@ -8319,7 +8345,7 @@ static const char *dkp_field_name(int i) {
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
-    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, together shorter than 63 characters");
+    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, shorter than 63 characters, in quotes where the value has spaces");
     else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
@@ -8345,7 +8371,10 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value, "for a spacing, family or source that has such a number");
+                return dkp_fail_setting(c->message, word, value,
+                                        f.of == DKP_OF_GRID                             ? "left out: the grid's spacing has no such number"
+                                        : f.of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out: the schedule's family has no such number"
+                                                                                        : "left out: the noise source has no such number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
@@ -9887,7 +9916,7 @@ static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
 }
 
 /* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
-   more buffers than a trial has tiles, as a sampler of one's own may, is not tried. */
+   more buffers than a trial has tiles is not tried; no recording makes one. */
 DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
     dk_real before[DKP_TRIALS * DKP_TRIAL];
     int writes = dkp_writes(dkp_plan_of(run), pass), few = run->size <= (size_t)DKP_COUNT(before);

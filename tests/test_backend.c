@@ -33,12 +33,13 @@ static dk_config bare(const dk_backend *b, const char *settings) {
 
 /* What the network leaves in a queue's memory without waiting: zeros; bad: or NaN, at evaluation number `bad`. */
 static int calls, bad_call;
+static double bad_factor = HUGE_VAL; /* of the input */
 static void answer(dk_run *run, const dk_eval *e) {
     queue_run *q = (queue_run *)run->device;
     queue_command *k = queue_push(q);
     k->kind = DK_VALUE_BUFFER, k->slot = e->output_slot, k->terms = 1;
     k->of_kind[0] = DK_VALUE_BUFFER, k->of_slot[0] = e->input_slot;
-    for (int b = 0; b < BACKEND_BATCH; b++) k->c[0][b] = calls == bad_call ? (dk_real)HUGE_VAL : 0;
+    for (int b = 0; b < BACKEND_BATCH; b++) k->c[0][b] = calls == bad_call ? (dk_real)bad_factor : 0;
     calls++;
 }
 
@@ -98,6 +99,30 @@ static void errors_that_come_late_end_the_run(void **state) {
     }
     dk_end(&run);
     assert_int_equal(d.begun, d.ended);
+}
+
+/* eps of some 80 times that: the last step takes 70 of it, which is too much. Outputs are finite. */
+static void a_result_that_overflows_on_a_device_is_an_error(void **state) {
+    static dk_real x[BACKEND_SIZE];
+    queue_device d;
+    dk_eval e;
+    (void)state;
+    bad_factor = (sizeof(dk_real) == 8 ? 1e308 : 1e38) / 200;
+    for (int k = 0; k < 6; k++) {
+        dk_backend backend = queue_backend(&d);
+        dk_config c = bare(&backend, k < 3 ? "schedule=edm sampler=euler grid.sigma_min=70" : "schedule=edm sampler=dpmpp_2m grid.sigma_min=70");
+        dk_run run;
+        d.late = k % 3 == 1, bad_call = 5, c.prediction = DK_PREDICT_EPS;
+        if (k % 3 == 2) backend.find_bad = NULL;
+        run_to_the_end(&run, x, &c);
+        for (int again = 0; again < 2; again++) {
+            assert_int_equal(run.status, DK_ERROR_NOT_FINITE);
+            assert_non_null(strstr(run.message, "the result is NaN or infinite after the last evaluation, at step 5 of 6 (evaluation 5)"));
+            assert_int_equal(dk_next(&run, &e), 0);
+        }
+        dk_end(&run);
+    }
+    bad_factor = HUGE_VAL;
 }
 
 static int refuses(void *user, dk_run *run) {
@@ -183,6 +208,7 @@ int main(void) {
         cmocka_unit_test(a_queue_gives_the_hosts_bits),
         cmocka_unit_test(unchecked_runs_without_norms_never_wait),
         cmocka_unit_test(errors_that_come_late_end_the_run),
+        cmocka_unit_test(a_result_that_overflows_on_a_device_is_an_error),
         cmocka_unit_test(what_begin_refuses_does_not_begin),
         cmocka_unit_test(get_that_fails_is_said),
         cmocka_unit_test(draws_have_addresses),

@@ -302,13 +302,50 @@ static void methods_without_an_estimate_are_refused(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
         refused(config_of("edm", none[i], 1e-3),
-                "sampler.rtol = 0.001: must be 0, and atol: this sampler has no error estimate");
+                "sampler.rtol = 0.001: must be 0, and atol too: this sampler has no error estimate");
     dk_config c = config_of("edm", "rk45", -1);
     refused(c, "sampler.rtol = -1: must be 0 .. 1");
     c = config_of("edm", "heun", 1e-3), c.sampler.churn = 10;
     refused(c, "sampler.churn = 10: must be 0 with step-size control");
     c = config_of("edm", "heun", 1e-3), c.sampler.control.safety = 2;
     refused(c, "sampler.safety = 2: must be > 0 and <= 1 (0: 0.9)");
+}
+
+/* Hairer, Norsett & Wanner 1993, sec. II.4: an error that begins with h^q asks for the power 1/q. The last pair of weights differs in
+   b A c first: both are Simpson's rule. */
+static void a_tableau_says_the_order_of_its_error(void **state) {
+    static const struct {
+        const char *tableau;
+        int order;
+    } rows[] = {{"1 | 1/2 1/2 ~ 1 0 0", 2},
+                {"1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", 3},
+                {"1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6 ~ 1/6 2/3 0 1/6 0", 3}};
+    int presets = 0;
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        dk_config c = config_of("edm", "euler", 1e-3);
+        memset(&c.sampler, 0, sizeof c.sampler);
+        c.sampler.tableau = rows[i].tableau, c.sampler.control.rtol = 1e-3;
+        if (dk_resolve(&c)) fail_msg("%s", dk_message(&c));
+        assert_int_equal(c.sampler.order, rows[i].order);
+    }
+    for (int k = 0; dk_sampler_at(k); k++) { /* named or not, it is the same run */
+        dk_real x[DIM] = {1, 2, 3, 4, 5}, want[DIM] = {1, 2, 3, 4, 5};
+        dk_config c = config_of("edm", dk_sampler_at(k)->name, 1e-2), own = c;
+        if (!c.sampler.tableau || !strchr(c.sampler.tableau, '~')) continue;
+        c.sampler.churn = 0;
+        memset(&own.sampler, 0, sizeof own.sampler);
+        own.sampler.tableau = c.sampler.tableau, own.sampler.control = c.sampler.control, own.sampler.noise_excess = c.sampler.noise_excess;
+        if (dk_sample(&c, nonlinear, NULL, want) || dk_sample(&own, nonlinear, NULL, x))
+            fail_msg("%s: %s%s", c.sampler.name, dk_message(&c), dk_message(&own));
+        if (memcmp(x, want, sizeof x)) fail_msg("%s: another order", c.sampler.name);
+        presets++;
+    }
+    assert_true(presets > 5);
+    dk_config c = config_of("edm", "euler", 1e-3);
+    memset(&c.sampler, 0, sizeof c.sampler);
+    c.sampler.exponential = "1 | 1: 1 phi2 ~", c.sampler.control.rtol = 1e-3;
+    refused(c, "sampler.order = 0: must be the order of the better of its two methods, with step-size control");
 }
 
 static void a_plan_of_one_attempt_is_for_reading(void **state) {
@@ -414,6 +451,7 @@ int main(void) {
         cmocka_unit_test(a_run_that_outgrows_its_memory_ends_in_it),
         cmocka_unit_test(a_step_size_that_vanishes_ends_the_run),
         cmocka_unit_test(methods_without_an_estimate_are_refused),
+        cmocka_unit_test(a_tableau_says_the_order_of_its_error),
         cmocka_unit_test(a_plan_of_one_attempt_is_for_reading),
         cmocka_unit_test(likelihoods_of_gaussian_data_are_the_closed_form),
         cmocka_unit_test(likelihoods_of_few_steps_are_near),

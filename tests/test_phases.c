@@ -293,6 +293,12 @@ static void refusals_name_phase_and_field(void **state) {
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
     assert_int_equal(strncmp(dk_message(&c), "phases[1], sampler \"eulr\"", 25), 0);
     dk_guidance hooked = c.guidance;
+    static const double numbers[2] = {1, 0};
+    const dk_table table = {"own", 1, 0, 0, numbers, numbers, numbers, NULL, NULL};
+    dk_sampler tabled = dk_table_sampler(&table);
+    phases[1] = phase_at(3, &tabled, NULL);
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "phases[1], sampler: must be no dk_table, which has the levels of a whole grid");
     hooked.hook = first_hook;
     phases[1] = phase_at(3, NULL, &hooked);
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);

@@ -226,6 +226,16 @@ static void a_result_that_overflows_is_an_error_and_stays_one(void **state) {
     assert_int_equal(dk_sample(&c, huge_at_the_end, NULL, x), DK_OK);
 }
 
+/* Keeps more vectors than a trial of the last pass has tiles. */
+static void keeps_many(dk_recorder *r) {
+    while (dkr_step(r)) {
+        dk_vec D = dkr_denoise(r, r->x, r->from), kept = D;
+        double c = r->to.sigma / r->from.sigma;
+        for (int i = 0; i < 30; i++) kept = dkr_keep(r, dkr_mix(1, kept, 0.5, r->x));
+        r->x = dkr_mix(c, r->x, 1 - c, dkr_mix(1, D, 1e-9, kept));
+    }
+}
+
 /* Long vectors are tried in parts, by threads and with noise of the last step; masks, numbers of 16 bits and sums of many
    terms have tiles of their own. */
 static void an_overflow_of_the_last_step_leaves_x(void **state) {
@@ -239,7 +249,8 @@ static void an_overflow_of_the_last_step_leaves_x(void **state) {
                                            "sampler=dpmpp_2m_sde grid.final=min steps=2 guidance.scale=3 guidance.rescale=1",
                                            "sampler=euler sampler.churn=3",
                                            "sampler=dpm_solver_2m", /* in 16 bits it writes D, too */
-                                           "sampler=heun order=2 rtol=1 atol=1"};
+                                           "sampler=heun order=2 rtol=1 atol=1",
+                                           "own"};
     static const size_t dims[] = {3, 600, 70000};
     enum { MOST = 140000 };
     dk_real *x = (dk_real *)malloc(MOST * sizeof *x), *before = (dk_real *)malloc(MOST * sizeof *x);
@@ -253,7 +264,8 @@ static void an_overflow_of_the_last_step_leaves_x(void **state) {
             size_t dim = dims[d], bad = 2 * dim - 1;
             int ends = 0;
             if ((i & 2) && sizeof(dk_real) > sizeof(float)) continue; /* 16 bits cannot say what overflows there */
-            if (dk_config_set(&c, settings[i / 4]) != DK_OK) fail_msg("%s", dk_message(&c));
+            if (strcmp(settings[i / 4], "own") == 0) c.sampler.record = keeps_many, c.sampler.tableau = NULL;
+            else if (dk_config_set(&c, settings[i / 4]) != DK_OK) fail_msg("%s", dk_message(&c));
             c.dim = dim, c.batch = 2, c.threads = 3, c.prediction = DK_PREDICT_EPS;
             c.schedule.sigma_min = c.schedule.t_min = 70;
             if (i & 1) c.mask = c.known = known;
@@ -273,6 +285,30 @@ static void an_overflow_of_the_last_step_leaves_x(void **state) {
             dk_end(&run);
         }
     free(x), free(before), free(known);
+}
+
+/* A trial has tiles for three buffers. No sampler writes more, since what nothing reads later needs none. */
+static void a_last_pass_writes_little(void **state) {
+    dk_real mask[1] = {0};
+    int most = 0;
+    (void)state;
+    for (int s = -1; s < 0 || dk_sampler_at(s); s++)
+        for (int k = 0; k < 16; k++) {
+            dk_config c = check_config(k & 8 ? "flow" : "vp_linear", s < 0 ? "euler" : dk_sampler_at(s)->name, 9);
+            dk_plan p;
+            int writes = 0;
+            if (s < 0) c.sampler.record = keeps_many, c.sampler.tableau = NULL;
+            if (k & 1) c.mask = c.known = mask;
+            if (k & 2) c.number = DK_NUMBER_FP16;
+            if (k & 4) c.guidance.scale = 3, c.guidance.rescale = 0.5;
+            memset(&p, 0, sizeof p);
+            if (dk_record(&p, &c) != DK_OK) continue; /* step-size control has no rescale */
+            const dk_pass *last = &p.pass[p.passes - 1];
+            for (int i = last->first; i < last->first + last->count; i++) writes += p.value[p.row[i].dst].kind != DK_VALUE_LOCAL;
+            if (writes > most) most = writes;
+            dk_plan_free(&p);
+        }
+    assert_in_range(most, 1, 3);
 }
 
 static int huge_at_70(void *user, const dk_eval *e) {
@@ -732,6 +768,7 @@ int main(void) {
         cmocka_unit_test(a_run_shares_no_memory),
         cmocka_unit_test(what_the_network_leaves_unwritten_is_named),
         cmocka_unit_test(an_overflow_of_the_last_step_leaves_x),
+        cmocka_unit_test(a_last_pass_writes_little),
         cmocka_unit_test(an_attempt_at_an_infinite_state_is_rejected),
         cmocka_unit_test(a_result_that_overflows_is_an_error_and_stays_one),
         cmocka_unit_test(a_hook_that_makes_nan_in_the_last_step_is_named),

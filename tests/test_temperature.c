@@ -124,7 +124,7 @@ static void epsilon_scaling_is_a_factor_at_all_levels(void **state) {
     assert_int_equal(dk_config_set(&c, "score_factor=0"), DK_ERROR_CONFIG);
     c.score_excess = 0, c.score_deviation = 1;
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "score_deviation = 1: must be 0 .. 1e6; needs score_excess");
+    assert_string_equal(dk_message(&c), "score_deviation = 1: must be 0 .. 1e6 (score_factor=1 leaves the score as it is); needs score_excess or score_factor");
 }
 
 /* ------------------------------------------------------------------------------ guidance */
