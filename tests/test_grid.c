@@ -895,6 +895,77 @@ static void as_many_steps_as_timesteps_are_the_timesteps(void **state) {
     }
 }
 
+/* ------------------------------------------------------------------ work in proportion to steps */
+
+static long asked; /* how often a schedule of one's own is asked for a level */
+
+static void counted(void *user, double t, double *alpha, double *sigma, double *d_alpha, double *d_sigma) {
+    (void)user;
+    *alpha = 1, *sigma = t, *d_alpha = 0, *d_sigma = 1, asked++;
+}
+
+static long asked_for(const char *settings, int steps) {
+    dk_config c = check_config("edm", "euler_ancestral", steps);
+    dk_real x = 1;
+    dk_run run;
+    dk_eval e;
+    c.schedule = dk_custom_schedule(counted, NULL, 0.01, 80), c.prediction = DK_PREDICT_X0;
+    asked = 0;
+    if (dk_config_set(&c, settings) || dk_begin(&run, &c, &x, NULL, 0))
+        return -1;                             /* not on such a schedule */
+    while (dk_next(&run, &e)) e.output[0] = 0; /* draws ask for the run's range */
+    dk_end(&run);
+    return asked;
+}
+
+/* Four times the steps ask for four times the levels. */
+static void levels_are_asked_for_in_proportion_to_steps(void **state) {
+    static const char *const more[] = {"noise=brownian",
+                                       "noise=torch_cpu",
+                                       "noise=numpy",
+                                       "noise=torchsde",
+                                       "grid.rising=1 start=state sampler=ddim",
+                                       "grid.way=repaint",
+                                       "grid.strength=0.5 start=data",
+                                       "churn=10",
+                                       "grid.final=min"};
+    char settings[80];
+    int runs = 0;
+    (void)state;
+    for (int k = 0;; k++) {
+        int grids = 0, samplers = 0;
+        while (dk_grid_at(grids)) grids++;
+        while (dk_sampler_at(samplers)) samplers++;
+        if (k < grids) snprintf(settings, sizeof settings, "grid=%s", dk_grid_at(k)->name);
+        else if (k < grids + samplers)
+            snprintf(settings, sizeof settings, "sampler=%s", dk_sampler_at(k - grids)->name);
+        else if (k < grids + samplers + (int)(sizeof more / sizeof more[0]))
+            snprintf(settings, sizeof settings, "%s", more[k - grids - samplers]);
+        else break;
+        int steps = k >= grids && k < grids + samplers ? 60 : 240; /* with fewer steps no levels of a grid meet */
+        long few = asked_for(settings, steps), many = asked_for(settings, 4 * steps);
+        if (few < 0 || many < 0) continue;
+        if (many > 5 * few) print_error("%s: %ld, then %ld\n", settings, few, many);
+        assert_true(many <= 5 * few);
+        runs++;
+    }
+    assert_true(runs > 100);
+}
+
+/* Of Beta(0.6, 0.6), which is symmetric, quantiles q and 1 - q add up to 1. So many would take a minute if each began anew. */
+static void quantiles_of_many_steps_mirror_each_other(void **state) {
+    enum { STEPS = 8000 };
+    const double T = 1e6;
+    static double level[STEPS + 1];
+    dk_config c = check_config("flow", "euler", STEPS);
+    (void)state;
+    c.schedule.timesteps = (int)T, c.grid = dk_grid_named("beta");
+    int n = dk_levels(&c, DK_UNIT_FLOW, level, STEPS + 1) - 1;
+    assert_true(n > STEPS - 20); /* a few meet at the ends */
+    for (int i = 1; i < n; i += 37)
+        check_near(level[i] + level[n - i], 1 + 1 / T, 1.5 / T, "two quantiles");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grids_are_the_peers),
@@ -921,6 +992,8 @@ int main(void) {
         cmocka_unit_test(whole_numbers_stay_whole_when_they_are_cut),
         cmocka_unit_test(levels_that_meet_are_taken_once),
         cmocka_unit_test(as_many_steps_as_timesteps_are_the_timesteps),
+        cmocka_unit_test(levels_are_asked_for_in_proportion_to_steps),
+        cmocka_unit_test(quantiles_of_many_steps_mirror_each_other),
         cmocka_unit_test(lists_are_cut_joined_and_bent),
         cmocka_unit_test(offsets_that_leave_the_table_are_refused),
         cmocka_unit_test(wrong_fields_are_named),
