@@ -3741,8 +3741,8 @@ static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment
     if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5; /* the value at the middle */
     if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
         moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
+    if (n == 3 && dkp_quirk(r, DK_QUIRK_THIRD_MINUS)) moment[2] += 2 / dkp_expm1(-H);
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
-    if (n == 3 && dkp_quirk(r, DK_QUIRK_THIRD_MINUS)) moment[2] += 1 / dkp_expm1(-H);
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
 }
 
@@ -10676,7 +10676,7 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
     int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
         lower = order > 1 && r->sampler.lower_order_final;
     dkp_multistep m;
-    dkr_reads(r, "order rule gauge noise_prediction lower_order_final law eta noise_min noise_max");
+    dkr_reads(r, "order rule gauge noise_prediction lower_order_final law eta noise_min noise_max third_minus");
     dkp_two_gauges(r);
     memset(&m, 0, sizeof m);
     while (dkr_step(r)) {
@@ -12513,9 +12513,9 @@ static dk_status dkp_say_cosine_dpm(dkp_job *j) {
 static dk_status dkp_say_singlestep(dkp_job *j) {
     dk_sampler *s = &j->c->sampler;
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
+    s->quirks &= s->rule == DK_RULE_DPM_TAYLOR ? (unsigned)DK_QUIRK_THIRD_MINUS : 0;
     if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
-    s->quirks = 0;
     s->lower_order_final =
         DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
     return DK_OK;
@@ -12553,8 +12553,9 @@ static dk_status dkp_say_sa(dkp_job *j) {
     if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
-        double told = dkp_told(&whole, dkp_grid_level(&whole, i));
-        if (told < 200 || told > 800) continue;
+        dk_level from = dkp_grid_level(&whole, i), to = dkp_grid_level(&whole, i + 1);
+        double told = dkp_told(&whole, from);
+        if (told < 200 || told > 800 || !(dk_noise_level(to) < dk_noise_level(from))) continue; /* a step may go nowhere */
         last = i + 1;
         if (first < 0) first = last;
     }
