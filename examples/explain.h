@@ -230,7 +230,6 @@ static inline int explain_same(const explain_cursor *a, const explain_cursor *b,
         return explain_same_name(a, a->call->x, b, b->call->x) && a->call->branch == b->call->branch &&
                a->call->branches == b->call->branches && a->call->phase == b->call->phase &&
                explain_near(a->call->condition, b->call->condition, most) &&
-               explain_near(a->call->condition_end, b->call->condition_end, most) &&
                explain_near(a->call->level.alpha, b->call->level.alpha, most) &&
                explain_near(a->call->level.sigma, b->call->level.sigma, most);
     return explain_length(a->line) == explain_length(b->line) &&
