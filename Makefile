@@ -7,6 +7,7 @@
 #   make guidance  docs/guidance.png: what each form of guidance does to the same digits
 #   make tool      build/diffkit: lists, levels, plans, differences, samples, inversion
 #   make edit      docs/editing.png: digits completed, repainted, inverted and redrawn
+#   make invertible  a sampler that runs backwards without error: digits to noise and back
 #   make samplers  ten well-known samplers, each written as in its paper, with their plans
 #   make tutorial  the C blocks of docs/tutorial.md, as one program
 #   make action-chunks  a robot's chunks of actions, joined by frozen and soft prefixes
@@ -75,7 +76,7 @@ $(BUILD):
 	@mkdir -p $@
 
 # ------------------------------------------------------------------ demo and tool
-$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
+$(BUILD)/demo $(BUILD)/diffkit $(BUILD)/edit $(BUILD)/guidance $(BUILD)/invertible: $(BUILD)/%: examples/%.c examples/digits.h examples/png.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 $(BUILD)/demo: examples/digits/plans.h
@@ -90,6 +91,10 @@ tool: $(BUILD)/diffkit
 
 edit: $(BUILD)/edit
 	$< docs/editing.png
+
+.PHONY: invertible
+invertible: $(BUILD)/invertible
+	$<
 
 $(BUILD)/hello $(BUILD)/particles $(BUILD)/samplers $(BUILD)/action_chunks $(BUILD)/policy: $(BUILD)/%: examples/%.c examples/svg.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(CFLAGS) $< -o $@ $(LIBS)

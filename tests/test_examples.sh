@@ -162,6 +162,10 @@ if builds "guidance" guidance; then check "docs has guidance's picture" draws_gu
 if builds "demo" demo; then check "docs has the demo's pictures" demonstrates; fi
 if builds "textures" textures; then check "docs has the textures" draws_textures; fi
 
+# ---- invertible: the first and the sixth of ten rows are its own, whose largest error is in column 5
+comes_back() { run "$build/invertible" && awk '/%/ { rows++; if (/leapfrog/ != ($8 + 0 < 0.1)) bad++ } END { exit !(rows == 10 && !bad) }' "$dir/out"; }
+if builds "invertible" invertible; then check "invertible comes back to rounding, and others do not" comes_back; fi
+
 # ---- samplers: ten lines of differences, all of them roundings
 samplers_agree() {
     run "$build/samplers" && awk 'seen { lines++; for (i = 5; i <= 8; i++) if (!($i < 1e-12)) bad++ } /evaluations draws buffers/ { seen = 1 }
