@@ -11,11 +11,18 @@
 #include "examples/fit.h"
 #include "examples/tune.h"
 
+/* An implicit Runge-Kutta method: Hairer & Wanner, Solving Ordinary Differential Equations II, sec. IV.5. */
+typedef struct method {
+    int stages;
+    double c[3], a[3][3], b[3];
+} method;
+
 typedef struct idea {
     const char *name;
     dk_record_fn record;
-    int evaluations, rounds; /* rounds: of Picard's iteration */
+    int evaluations, rounds; /* rounds: of Picard's iteration, and in each step of an implicit method */
     double sigma_data, first_level;
+    const method *implicit;
 } idea;
 
 static fit_plan adams2(const idea *of, int steps) {
@@ -99,6 +106,44 @@ static void picard(dk_recorder *r) {
     }
 }
 
+/* The slopes of all stages are equations, in which each round puts what is known of the others, after stage i's own evaluation that
+   one, too. At first they are drawn on from the step before, in the first step the slope at its start. y = x/(alpha + sigma) over
+   u = sigma/(alpha + sigma) has the slope (y - D)/u. The last step is alpha D. */
+static dk_vec slope_of(dk_recorder *r, double u, dk_vec y) {
+    dk_level l = level_of(r, u);
+    return dkr_keep(r, dkr_mix(1 / u, y, -1 / u, dkr_denoise(r, dkr_scale(l.alpha + l.sigma, y), l)));
+}
+
+static void implicit(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const method *m = of->implicit;
+    const fit_plan p = adams2(of, (of->evaluations - 2) / (m->stages * of->rounds) + 1);
+    while (dkr_step(r)) {
+        dk_vec y = dkr_keep(r, dkr_scale(1 / (r->from.alpha + r->from.sigma), r->x)), term[4] = {y}, slope[3], first;
+        double at[3], last[3], c[4] = {1};
+        first = slope_of(r, p.level[0], y);
+        for (int step = 0; step < p.steps - 1; step++) {
+            double u = p.level[step], h = p.level[step + 1] - u;
+            for (int i = 0; i < m->stages; i++) at[i] = u + m->c[i] * h;
+            for (int i = 0; i < m->stages; i++) {
+                double w[3] = {1, 1, 1};
+                for (int j = 0; j < m->stages && step > 0; j++)
+                    for (int k = 0; k < m->stages; k++) w[j] *= k == j ? 1 : (at[i] - last[k]) / (last[j] - last[k]);
+                slope[i] = step > 0 ? dkr_sum(r, m->stages, w, term + 1) : first;
+            }
+            for (int i = 0; i < m->stages * of->rounds; i++) {
+                const double *a = m->a[i % m->stages];
+                for (int j = 0; j < m->stages; j++) term[j + 1] = slope[j], c[j + 1] = h * a[j];
+                slope[i % m->stages] = slope_of(r, at[i % m->stages], dkr_sum(r, m->stages + 1, c, term));
+            }
+            for (int j = 0; j < m->stages; j++) term[j + 1] = slope[j], c[j + 1] = h * m->b[j], last[j] = at[j];
+            term[0] = dkr_sum(r, m->stages + 1, c, term);
+        }
+        dk_level l = level_of(r, p.level[p.steps - 1]);
+        r->x = dkr_scale(r->to.alpha, dkr_denoise(r, dkr_scale(l.alpha + l.sigma, term[0]), l));
+    }
+}
+
 static double error_of(dk_config c, digits *d, const idea *of, const dk_real *want, dk_real *x) {
     const double ends[2] = {of->first_level, 0};
     dk_plan plan;
@@ -124,9 +169,21 @@ int main(void) {
     dk_config c = digits_config(&d);
     c.batch = SAMPLES, c.seed = 1;
     if (tune_solve(&c, 128, digits_denoise, &d, want)) fail(dk_message(&c));
-    idea of[] = {{"plain", plain, 0, 0, 0, 0}, {"every other evaluation skipped", skip, 0, 0, 0, 0}, {"Richardson", richardson, 0, 0, 0, 0},
-                 {"Picard", picard, 0, 0, 0, 0}};
-    for (int k = 0; k < 4; k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
+    const double s3 = sqrt(3.0) / 6, s15 = sqrt(15.0);
+    const method middle = {1, {0.5}, {{0.5}}, {1}},
+                 gauss2 = {2, {0.5 - s3, 0.5 + s3}, {{0.25, 0.25 - s3}, {0.25 + s3, 0.25}}, {0.5, 0.5}},
+                 gauss3 = {3, {0.5 - s15 / 10, 0.5, 0.5 + s15 / 10},
+                           {{5.0 / 36, 2.0 / 9 - s15 / 15, 5.0 / 36 - s15 / 30}, {5.0 / 36 + s15 / 24, 2.0 / 9, 5.0 / 36 - s15 / 24},
+                            {5.0 / 36 + s15 / 30, 2.0 / 9 + s15 / 15, 5.0 / 36}}, {5.0 / 18, 4.0 / 9, 5.0 / 18}},
+                 radau = {2, {1.0 / 3, 1}, {{5.0 / 12, -1.0 / 12}, {0.75, 0.25}}, {0.75, 0.25}};
+    idea of[] = {{"plain", plain, 0, 0, 0, 0, NULL}, {"every other evaluation skipped", skip, 0, 0, 0, 0, NULL},
+                 {"Richardson", richardson, 0, 0, 0, 0, NULL}, {"Picard", picard, 0, 0, 0, 0, NULL},
+                 {"implicit midpoint, 2 rounds", implicit, 0, 2, 0, 0, &middle}, {"implicit midpoint, 4 rounds", implicit, 0, 4, 0, 0, &middle},
+                 {"Gauss of 2 stages, 1 round", implicit, 0, 1, 0, 0, &gauss2}, {"Gauss of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &gauss2},
+                 {"Gauss of 3 stages, 1 round", implicit, 0, 1, 0, 0, &gauss3}, {"Radau IIA of 2 stages, 1 round", implicit, 0, 1, 0, 0, &radau},
+                 {"Radau IIA of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &radau}};
+    static const int more[] = {6, 10, 18}; /* that these make exactly, but Gauss of 3: 5, 8, 17 */
+    for (int k = 0; k < (int)(sizeof of / sizeof of[0]); k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
     printf("| RMS by evaluations |");
     for (int i = 0; i < COUNTS; i++) printf(" %d |", counts[i]);
     printf("\n|---|---|---|---|\n");
@@ -142,7 +199,15 @@ int main(void) {
     of[0].evaluations = of[3].evaluations = 10;
     error_of(c, &d, &of[0], want, sequential);
     for (of[3].rounds = 2; of[3].rounds <= 10; of[3].rounds += 2) printf(" %.4f |", error_of(c, &d, &of[3], sequential, x));
-    printf("\n");
+    printf("\n\n| RMS by evaluations |");
+    for (int i = 0; i < COUNTS; i++) printf(" %d |", more[i]);
+    printf("\n|---|---|---|---|\n");
+    for (int k = 0; k < (int)(sizeof of / sizeof of[0]); k += k ? 1 : 4) {
+        printf("| %s |", of[k].name);
+        for (int i = 0; i < COUNTS; i++) of[k].evaluations = more[i], printf(" %.4f |", error_of(c, &d, &of[k], want, x));
+        printf("\n");
+        fflush(stdout);
+    }
     unet_free(&d.net);
     return 0;
 }
