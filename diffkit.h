@@ -201,7 +201,7 @@ enum {
     DK_MESSAGE_SIZE = 240,
     DK_MAX_TERMS = 20,
     DK_MAX_STAGES = 16,
-    DK_SAID = 300,
+    DK_SAID = 256,
     DK_BRANCHES = 6,
     DK_RAMPS = 6
 };
@@ -1140,8 +1140,7 @@ typedef struct dkp_run {
     int crossed; /* what ended the pass before is done: its norm, hook or guider */
     int again;   /* hand out the same evaluation once more */
     int finished;
-    dk_status ended; /* DK_OK, or the error that the run has ended in, */
-    char why[DK_MESSAGE_SIZE]; /* and its words */
+    dk_status ended; /* DK_OK, or the error that the run has ended in: its words are then in config.message */
     int inside;                /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
     dk_real *mirror; /* what a back end's buffers are brought to */
@@ -1173,7 +1172,7 @@ struct dk_run {
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
-/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 300 more terms have
+/* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 256 more terms have
    been said: store with dkr_keep what later steps use. examples/samplers.c shows how all this is used. */
 typedef struct dk_vec {
     struct dk_recorder *of; /* private; NULL: zero */
@@ -1503,6 +1502,7 @@ static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
 static int dkp_finite(double v);
+DKP_INLINE uint64_t dkp_double_bits(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1513,7 +1513,6 @@ static void dkp_put(dkp_text *t, const char *s);
 static void dkp_put_char(dkp_text *t, char c);
 static void dkp_put_int(dkp_text *t, int64_t v);
 static void dkp_put_real(dkp_text *t, double v);
-static void dkp_put_exact(dkp_text *t, double v);
 DKP_LIKE_PRINTF(2) static void dkp_say(dkp_text *t, const char *format, ...);
 DKP_LIKE_PRINTF(3) static dk_status dkp_fail_saying(char *message, dk_status status, const char *format, ...);
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed);
@@ -1546,7 +1545,6 @@ static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *messag
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
-static dk_status dkp_check_table(const dk_table *t, char *message);
 struct dkp_tableau;
 struct dkp_phi_tableau;
 static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
@@ -2111,15 +2109,13 @@ DKP_SMALL
 
 /* The user's own; the inverse by bisection. */
 static dk_level dkp_custom_at(const dk_schedule *s, double t, dk_level *slope) {
-    dk_level l = {t, 0, 0}, unused, d = {1, HUGE_VAL, HUGE_VAL};
+    dk_level l = {t, 0, 0}, d = {1, HUGE_VAL, HUGE_VAL};
     s->fn(s->user, t, &l.alpha, &l.sigma, &d.alpha, &d.sigma);
     if (!slope) return l;
     if (!dkp_finite(d.alpha) || !dkp_finite(d.sigma)) {
         double h = 1e-5 * (s->t_max - s->t_min); /* balances rounding against the h^2 error */
         double low = t - h > s->t_min ? t - h : s->t_min, high = t + h < s->t_max ? t + h : s->t_max;
-        dk_level a = {low, 0, 0}, b = {high, 0, 0};
-        s->fn(s->user, low, &a.alpha, &a.sigma, &unused.alpha, &unused.sigma);
-        s->fn(s->user, high, &b.alpha, &b.sigma, &unused.alpha, &unused.sigma);
+        dk_level a = dkp_custom_at(s, low, NULL), b = dkp_custom_at(s, high, NULL);
         d.alpha = (b.alpha - a.alpha) / (high - low), d.sigma = (b.sigma - a.sigma) / (high - low);
     }
     *slope = d;
@@ -2999,7 +2995,7 @@ DKP_INLINE int dkp_terms(dk_vec v, dk_term *value, const dk_term **terms) {
     /* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a sum of terms has a recorder */
     if (v.of->own->reached - v.at <= DK_SAID) return v.count;
     dkr_refuse(v.of, "age of a symbolic vector in terms", (double)(v.of->own->reached - v.at),
-               "at most 320: store it with dkr_keep");
+               "at most 256: store it with dkr_keep");
     return 0;
 }
 
@@ -3406,9 +3402,8 @@ static void dkp_default_sampler(dk_sampler *s);
 static void dkp_record_from_data(dk_recorder *r);
 static int dkp_leaves_data(const dk_recorder *r, const dk_level *from);
 
-/* The sampler of step i. */
-static void dkp_take_sampler(dk_recorder *r, int i) {
-    int k = dkp_sampler_phase(r, i);
+/* The sampler of a phase. */
+static void dkp_take_sampler(dk_recorder *r, int k) {
     r->sampler = k ? *r->config->phases[k - 1].sampler : r->config->sampler;
     dkp_default_sampler(&r->sampler);
     if (!r->falling && r->sampler.churn > 0) dkr_refuse(r, "sampler.churn", r->sampler.churn, "0 on a rising grid");
@@ -3476,8 +3471,9 @@ static void dkp_record_steps(dk_recorder *r) {
     int steps = r->own->plan->steps;
     for (int i = 0, end; i < steps && r->status == DK_OK; i = end) {
         dk_level level = dkp_plan_level(r, i);
-        dkp_take_sampler(r, i);
-        int phase = dkp_sampler_phase(r, i), from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
+        int phase = dkp_sampler_phase(r, i);
+        dkp_take_sampler(r, phase);
+        int from_data = level.sigma <= 0 && !dkp_leaves_data(r, &level);
         end = i + 1;
         if (dkp_goes_back(r, i)) {
             dkp_go_back(r, i);
@@ -3488,9 +3484,9 @@ static void dkp_record_steps(dk_recorder *r) {
     }
 }
 
-/* The whole way, or, with pace, one attempt of a step. */
+/* The whole way, or, with pace, one attempt of a step. known: its levels, if there is memory for them. */
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dkp_pace *pace,
-                           const dk_plan *room) {
+                           const dk_plan *room, int known) {
     dkp_start_recorder(r, c);
     dk_layout layout = dkp_layout_of(c);
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
@@ -3499,8 +3495,10 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     plan->own.guided = c->guidance.guider ? 1 + c->guidance.memory : 0;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
+    for (int i = 0; i < plan->levels && !known; i++)
+        plan->level[i] = !pace ? dkp_way_level(&layout, i) : i ? pace->to : pace->from;
     r->from = r->to = dkp_level(r, 0);
-    dkp_take_sampler(r, 0);
+    dkp_take_sampler(r, dkp_sampler_phase(r, 0));
     dkp_give_values(r);
     dkp_record_start(r);
     if (pace && dkp_travels(c))
@@ -3539,7 +3537,7 @@ typedef struct dkp_tableau {
 
 /* The same for an exponential method: its terms weight phi_k(-at h), and the columns through which a row goes, a bit each. */
 typedef struct dkp_phi_term {
-    int row, column, k;
+    unsigned char row, column, k;
     double weight, at;
 } dkp_phi_term;
 typedef struct dkp_phi_tableau {
@@ -3914,10 +3912,9 @@ static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_
     return K[0];
 }
 
-/* The sampler's own; where it cannot be read, Euler's. */
+/* The sampler's own; where it cannot be read, of one stage. */
 static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
-    const dkp_tableau euler = {1, 0, {1}};
-    *tableau = euler;
+    tableau->stages = 1, tableau->embedded = 0;
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, tableau, r->config->message);
 }
 
@@ -4194,9 +4191,8 @@ static void dkp_record_dpm2(dk_recorder *r) {
         dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
-        static const dkp_tableau euler = {1, 0, {1}};
-        const dkp_tableau middle = {2, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, split.down.sigma > 0 ? &middle : &euler, split.down, dkr_zero);
+        const dkp_tableau middle = {split.down.sigma > 0 ? 2 : 1, 0, {at, 0, 1}};
+        dkp_runge_kutta_to(r, &middle, split.down, dkr_zero);
         if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
             r->x = dkp_add_noise(r, r->x, split.up);
     }
@@ -4446,7 +4442,7 @@ static double dkp_stage_at(dk_recorder *r, int k, int order) {
 }
 
 static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
-    const dkp_phi_term term = {row, column, k, weight, at};
+    const dkp_phi_term term = {(unsigned char)row, (unsigned char)column, (unsigned char)k, weight, at};
     if (m->terms == DKP_COUNT(m->term)) return 0;
     m->term[m->terms++] = term;
     m->given |= column == 0;
@@ -4810,35 +4806,51 @@ static size_t dkp_more(size_t a, size_t n, size_t each) {
 
 static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
-/* A plan's arrays, each with its count and how many elements more there is room for: one for a last move into x. */
-#define DKP_PLAN_ARRAYS(X)                                                                                  \
-    X(dk_level, level, levels, 0)                                                                           \
-    X(dk_call, call, calls, 0)                                                                              \
-    X(dk_draw, draw, draws, 0)                                                                              \
-    X(dk_term, term, terms, 1)                                                                              \
-    X(dk_row, row, rows, 1)                                                                                 \
-    X(dk_value, value, values, 1)                                                                           \
-    X(dk_pass, pass, passes, 0)                                                                             \
-    X(dk_norm, norm, norms, 0)
-
-/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. Scratch for
-   allocation comes last. */
-static size_t dkp_layout(dk_plan *p, char *base) {
-    size_t at = 0;
-#define DKP_PLACE(type, member, count, more)                    \
-    p->member = base ? (type *)(void *)(base + at) : NULL;      \
-    at = dkp_up(dkp_more(at, (size_t)p->count + (more), sizeof(type)));
-    DKP_PLAN_ARRAYS(DKP_PLACE)
+/* A plan's arrays and their counts, where they are in dk_plan, the size of their elements, and for how many more there is room:
+   one for a last move into x. */
+#define DKP_PLAN_ARRAYS(X) \
+    X(level, levels, 0) X(call, calls, 0) X(draw, draws, 0) X(term, terms, 1) \
+    X(row, rows, 1) X(value, values, 1) X(pass, passes, 0) X(norm, norms, 0)
+#define DKP_PLACE_OF(name, names, more) DKP_OF_##name,
+enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_ARRAYS };
+#undef DKP_PLACE_OF
+#define DKP_PLACE(name, names, more) {offsetof(dk_plan, name), offsetof(dk_plan, names), sizeof(dk_##name), more},
+static const struct {
+    unsigned short at, count, size, more;
+} dkp_arrays[DKP_ARRAYS] = {DKP_PLAN_ARRAYS(DKP_PLACE)};
 #undef DKP_PLACE
+#undef DKP_PLAN_ARRAYS
+
+/* An array of a plan, its count, and the size of its elements. */
+static char *dkp_plan_array(const dk_plan *p, int array, int *count, size_t *size) {
+    char *first;
+    memcpy(&first, (const char *)p + dkp_arrays[array].at, sizeof first); /* NOLINT(bugprone-sizeof-expression) */
+    memcpy(count, (const char *)p + dkp_arrays[array].count, sizeof *count);
+    *size = dkp_arrays[array].size;
+    return first;
+}
+
+/* Where the arrays lie in one block that starts at base, from the plan's counts; returns its size. base NULL: that alone. Scratch
+   for allocation comes last. */
+static size_t dkp_layout(dk_plan *p, char *base) {
+    size_t at = 0, size;
+    for (int k = 0, count; k < DKP_ARRAYS; k++) {
+        char *first = base ? base + at : NULL;
+        dkp_plan_array(p, k, &count, &size);
+        if (base) memcpy((char *)p + dkp_arrays[k].at, &first, sizeof first); /* NOLINT(bugprone-sizeof-expression) */
+        at = dkp_up(dkp_more(at, (size_t)count + dkp_arrays[k].more, size));
+    }
     return at;
 }
 
 /* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
 static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-#define DKP_MOVE(type, member, count, more) \
-    if (from->count) memmove(to->member, from->member, sizeof(type) * (size_t)from->count);
-    DKP_PLAN_ARRAYS(DKP_MOVE)
-#undef DKP_MOVE
+    size_t size;
+    for (int k = 0, count; k < DKP_ARRAYS; k++) {
+        char *first = dkp_plan_array(to, k, &count, &size);
+        const char *old = dkp_plan_array(from, k, &count, &size);
+        if (count) memmove(first, old, size * (size_t)count);
+    }
 }
 
 /* What of a plan's elements counts for what it computes. */
@@ -4847,9 +4859,6 @@ typedef struct dkp_plan_field {
     short at;
 } dkp_plan_field;
 
-#define DKP_PLACE_OF(type, member, count, more) DKP_OF_##member,
-enum { DKP_PLAN_ARRAYS(DKP_PLACE_OF) DKP_OF_NONE };
-#undef DKP_PLACE_OF
 #define DKP_PART(kind, of, member) {kind, DKP_OF_##of, (short)offsetof(dk_##of, member)}
 #define DKP_R(of, member) DKP_PART('r', of, member)
 #define DKP_I(of, member) DKP_PART('i', of, member)
@@ -4870,19 +4879,6 @@ static const dkp_plan_field dkp_plan_fields[] = {
 #undef DKP_R
 #undef DKP_I
 #undef DKP_S
-
-/* The array that a field is of, its count, and the size of its elements. */
-static const char *dkp_plan_array(const dk_plan *p, int array, int *count, size_t *size) {
-#define DKP_ARRAY(type, member, n, more) {p->member, p->n, sizeof(type)},
-    const struct {
-        const void *first;
-        int count;
-        size_t size;
-    } arrays[] = {DKP_PLAN_ARRAYS(DKP_ARRAY)};
-#undef DKP_ARRAY
-    *count = arrays[array].count, *size = arrays[array].size;
-    return (const char *)arrays[array].first;
-}
 
 static double dkp_plan_number(const dkp_plan_field *f, const char *element) {
     double real;
@@ -4944,9 +4940,12 @@ static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
 /* How many branches there are up to a call. */
 static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
 
-/* The values that the network makes in a call; how many. */
-static int dkp_outputs(const dk_call *call, int value[DK_BRANCHES + 1]) {
+/* The values that a boundary makes: the network's outputs, or a guider's G; how many. */
+static int dkp_made(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
+    const dk_call *call = &p->call[pass->index];
     int count = 0;
+    if (pass->boundary == DK_BOUNDARY_GUIDER) value[count++] = call->guided;
+    if (pass->boundary != DK_BOUNDARY_CALL) return count;
     for (; count < call->branches; count++) value[count] = call->output + count;
     if (call->uncond_output >= 0) value[count++] = call->uncond_output;
     return count;
@@ -5005,18 +5004,11 @@ static void dkp_allocate(dk_plan *p, char *scratch) {
         }
         if (pass->noises > p->noises) p->noises = pass->noises;
         int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
-        dk_value *made[DK_BRANCHES + 1]; /* by the network: outputs that follow one another, and one apart; or by a guider */
-        int outputs = 0;
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *call = &p->call[pass->index];
-            for (int k = 0; k < call->branches; k++) made[outputs++] = &p->value[call->output + k];
-            dkp_take(slots, &p->value[call->output]);
-            if (call->uncond_output >= 0) dkp_take(slots, made[outputs++] = &p->value[call->uncond_output]);
-        } else if (pass->boundary == DK_BOUNDARY_GUIDER) {
-            dkp_take(slots, made[outputs++] = &p->value[p->call[pass->index].guided]);
-        }
+        int made[DK_BRANCHES + 1], outputs = dkp_made(p, pass, made);
+        for (int k = 0; k < outputs; k++)
+            if (p->value[made[k]].slot < 0) dkp_take(slots, &p->value[made[k]]);
         for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
-        for (int k = 0; k < outputs; k++) dkp_release(slots, made[k], pass->position);
+        for (int k = 0; k < outputs; k++) dkp_release(slots, &p->value[made[k]], pass->position);
     }
     p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
 }
@@ -5096,9 +5088,7 @@ static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
         pass->repeats = dkp_mark_needed(s, pass);
         for (int k = pass->first; k < pass->first + pass->count; k++)
             if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
-        if (pass->boundary == DK_BOUNDARY_GUIDER) dkp_lay(s, p->call[pass->index].guided);
-        if (pass->boundary != DK_BOUNDARY_CALL) continue;
-        int made[DK_BRANCHES + 1], count = dkp_outputs(&p->call[pass->index], made);
+        int made[DK_BRANCHES + 1], count = dkp_made(p, pass, made);
         for (int k = 0; k < count; k++) dkp_lay(s, made[k]);
     }
     return s->now[result] == 0;
@@ -5125,11 +5115,7 @@ static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight byte
     return h;
 }
 
-static uint64_t dkp_hash_real(uint64_t h, double v) {
-    uint64_t bits;
-    memcpy(&bits, &v, sizeof bits);
-    return dkp_hash(h, bits);
-}
+static uint64_t dkp_hash_real(uint64_t h, double v) { return dkp_hash(h, dkp_double_bits(v)); }
 
 /* A number that tells apart plans which compute different things. */
 static uint64_t dkp_plan_hash(const dk_plan *p) {
@@ -5148,13 +5134,13 @@ static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, c
                            dk_level *levels) {
     memset(plan, 0, sizeof *plan);
     plan->level = levels;
-    dkp_record_all(r, resolved, plan, pace, NULL);
+    dkp_record_all(r, resolved, plan, pace, NULL, 1);
     return r->status;
 }
 
 static size_t dkp_plan_bytes(const dk_plan *counts) {
-    dk_plan copy = *counts;
-    return dkp_more(dkp_more(dkp_layout(&copy, NULL), DKP_KINDS, (size_t)counts->values + 5), 1, 64);
+    size_t arrays = dkp_layout((dk_plan *)(uintptr_t)counts, NULL);
+    return dkp_more(dkp_more(arrays, DKP_KINDS, (size_t)counts->values + 5), 1, 64);
 }
 
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
@@ -5195,10 +5181,7 @@ static dk_status dkp_record_into(dk_recorder *r, dk_plan *plan, dk_config *c, co
     *plan = *room;
     plan->calls = plan->rows = plan->terms = plan->values = plan->passes = plan->norms = 0;
     plan->attempt = pace != NULL;
-    dk_layout layout = dkp_layout_of(c);
-    for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_way_level(&layout, i) : i ? pace->to : pace->from;
-    dkp_record_all(r, c, plan, pace, room);
+    dkp_record_all(r, c, plan, pace, room, known);
     return r->status;
 }
 
@@ -5236,11 +5219,10 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         return status;
     }
     char *base = dkp_align(plan->memory);
-    dk_plan made = *plan;
-    size_t size = dkp_layout(&made, base);
-    dkp_move_arrays(&made, plan);
-    made.used = dkp_plan_bytes(&made);
-    *plan = made;
+    room = *plan;
+    size_t size = dkp_layout(plan, base);
+    dkp_move_arrays(plan, &room);
+    plan->used = dkp_plan_bytes(plan);
     dkp_allocate(plan, base + size);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     dk_pass *end = &plan->pass[plan->passes - 1];
@@ -5304,10 +5286,10 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
     if (!a || !b || a->steps != b->steps || a->number != b->number) return 0;
-#define DKP_SAME(type, member, count, more) \
-    if (a->count != b->count) return 0;
-    DKP_PLAN_ARRAYS(DKP_SAME)
-#undef DKP_SAME
+    for (int k = 0, count, other; k < DKP_ARRAYS; k++) {
+        dkp_plan_array(a, k, &count, &size), dkp_plan_array(b, k, &other, &size);
+        if (count != other) return 0;
+    }
     for (int k = 0, count; k < DKP_COUNT(dkp_plan_fields); k++) {
         const dkp_plan_field *f = &dkp_plan_fields[k];
         const char *of_a = dkp_plan_array(a, f->array, &count, &size);
@@ -5376,17 +5358,17 @@ static void dkp_put_norm(dkp_text *t, const dk_plan *p, int index) {
     dkp_put_format(t, p, formats[norm->kind][norm->limit > 0], v, n);
 }
 
-static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_call *c) {
-    const int uncond[] = {c->uncond_output};
-    for (int k = 0; k < c->branches; k++) {
-        dkp_put(t, k ? ", " : "    ");
-        dkp_put_value(t, p, c->output + k);
-    }
-    if (c->uncond_output >= 0) dkp_put_format(t, p, ", %a", uncond, NULL);
-    for (int k = 0; k < c->branches; k++) {
-        dkp_put(t, k ? ", " : " = network(");
-        dkp_put_value(t, p, c->input + k);
-    }
+/* Names of values, one after the other. */
+static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, const int *value, int count) {
+    for (int k = 0; k < count; k++) dkp_put(t, k ? ", " : before), dkp_put_value(t, p, value[k]);
+}
+
+static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_pass *pass) {
+    const dk_call *c = &p->call[pass->index];
+    int value[DKP_MOST_VALUES], outputs = dkp_made(p, pass, value);
+    dkp_put_values(t, p, "    ", value, outputs);
+    dkp_boundary_values(p, pass, value);
+    dkp_put_values(t, p, " = network(", value + 1, c->branches);
     dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
@@ -5420,17 +5402,16 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
             if (dst->letter == 'x') begun = dst->number;
         }
         if (pass->boundary == DK_BOUNDARY_CALL) {
-            const dk_call *c = &p->call[pass->index];
-            dkp_put_step(&t, p, &step, begun = c->step);
-            dkp_put_call(&t, p, c);
+            dkp_put_step(&t, p, &step, begun = p->call[pass->index].step);
+            dkp_put_call(&t, p, pass);
         } else if (pass->boundary == DK_BOUNDARY_NORM) {
             dkp_put_norm(&t, p, pass->index);
         } else if (pass->boundary == DK_BOUNDARY_HOOK) {
             dkp_put_format(&t, p, "    %a = hook\n", &p->call[pass->index].denoised, NULL);
         } else if (pass->boundary == DK_BOUNDARY_GUIDER) {
             int value[DKP_MOST_VALUES], values = dkp_boundary_values(p, pass, value);
-            dkp_put_format(&t, p, "    %a = guider", &p->call[pass->index].guided, NULL);
-            for (int k = 0; k < values; k++) dkp_put(&t, k ? ", " : "("), dkp_put_value(&t, p, value[k]);
+            dkp_put_format(&t, p, "    %a", &p->call[pass->index].guided, NULL);
+            dkp_put_values(&t, p, " = guider(", value, values);
             dkp_put(&t, ")\n");
         }
     }
@@ -5667,10 +5648,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     return run->status = status;
 }
 
-static const dk_call *dkp_open_call(const dk_run *run) {
-    const dk_plan *p = dkp_plan_of(run);
-    return &p->call[p->pass[run->own.pass - 1].index];
-}
+static const dk_pass *dkp_open_pass(const dk_run *run) { return &dkp_plan_of(run)->pass[run->own.pass - 1]; }
+static const dk_call *dkp_open_call(const dk_run *run) { return &dkp_plan_of(run)->call[dkp_open_pass(run)->index]; }
 
 /* The run fails if an element is bad; that is named: "..., sample 1, element 5". */
 static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
@@ -5710,7 +5689,7 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
 static void dkp_end_in(dk_run *run) {
     run->own.finished = 1, run->own.waiting = run->own.again = run->own.crossed = 0, run->own.ended = run->status;
     run->own.pass = dkp_plan_of(run)->passes;
-    memcpy(run->own.why, run->message, sizeof run->own.why);
+    memcpy(run->config.message, run->message, sizeof run->message);
 }
 
 /* answer < 0: of something that was asked before. */
@@ -5922,7 +5901,7 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
 }
 
 static dk_status dkp_check_outputs(dk_run *run) {
-    int outputs[DK_BRANCHES + 1], count = dkp_outputs(dkp_open_call(run), outputs);
+    int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
     dk_status status = DK_OK;
     for (int k = 0; k < count && status == DK_OK; k++) status = dkp_check_output(run, outputs[k]);
     return status;
@@ -5932,7 +5911,7 @@ static dk_status dkp_check_outputs(dk_run *run) {
 static void dkp_take_back(dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
-    int outputs[DK_BRANCHES + 1], slot = -1, count = dkp_outputs(call, outputs);
+    int outputs[DK_BRANCHES + 1], slot = -1, count = dkp_made(p, dkp_open_pass(run), outputs);
     run->own.looking = 0;
     for (int u = call->input; u < call->input + call->branches; u++) {
         const dk_row *row = dkp_row_of_multiple(p, u, call->x, p->pass[run->own.pass].first);
@@ -5950,7 +5929,7 @@ DKP_FAST
 /* Whether outputs are good that are here and short: most are. */
 static int dkp_short_is_good(const dk_run *run) {
     int outputs[DK_BRANCHES + 1], good = !run->config.backend && run->size <= DKP_TILE;
-    for (int k = good ? dkp_outputs(dkp_open_call(run), outputs) : 0; k > 0 && good; k--)
+    for (int k = good ? dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs) : 0; k > 0 && good; k--)
         good = dkp_bad_output(run, outputs[k - 1], 0, run->size) == run->size;
     return good;
 }
@@ -5967,7 +5946,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     const dk_backend *backend = dkp_backend(run);
     run->status = DK_OK, run->message[0] = 0;
     if (own->finished) {
-        if (own->ended) run->status = own->ended, memcpy(run->message, own->why, sizeof run->message);
+        if (own->ended) run->status = own->ended, memcpy(run->message, run->config.message, sizeof run->message);
         return 0;
     }
     if (own->again) { /* after an error: the same evaluation once more */
@@ -6365,8 +6344,31 @@ static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
     for (d->first = 9 * top; !dkp_digit(d, d->first);) d->first++;
 }
 
-/* v to n significant digits, as printf's %g writes it; from 15 on, also 1e15 without exponent. */
-static void dkp_put_digits(dkp_text *t, double v, int n) {
+/* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
+   stands for 10^decade. */
+static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
+    dkp_expansion middle;
+    dkp_expand(&middle, bits, 1);
+    int i = 9 * DKP_BEFORE - 1 - decade;
+    if (i != middle.first) return i < middle.first;
+    for (; digit < end; digit++) {
+        int own = *digit - '0';
+        if (*digit == '.') continue;
+        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
+        i++;
+    }
+    while (i < 9 * DKP_WORDS)
+        if (dkp_digit(&middle, i++)) return 0;
+    return bits % 2 != 0;
+}
+
+static int dkp_rounds_to(uint64_t bits, const char *digit, const char *end, int decade) {
+    return dkp_rounds_above(bits - 1, digit, end, decade) && !dkp_rounds_above(bits, digit, end, decade);
+}
+
+/* v to n significant digits, as printf's %g writes it, or to more, up to `most`, until they bring it back; then also 1e15 without
+   exponent. */
+static void dkp_put_digits(dkp_text *t, double v, int n, int most) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
     if (!(size <= 1.7976931348623157e308)) {
@@ -6377,17 +6379,22 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
         dkp_put_int(t, (int64_t)size);
         return;
     }
+    const uint64_t bits = dkp_double_bits(size);
     dkp_expansion d;
-    dkp_expand(&d, dkp_double_bits(size), 0);
+    dkp_text all;
     char digits[24];
-    dkp_text all = {digits, sizeof digits, 0};
-    uint64_t m = 0, end = 1;
-    for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
-    m += dkp_digit(&d, d.first + n) >= 5;
-    int e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
-    while (m % 10 == 0) m /= 10;
-    dkp_put_size(&all, m);
-    int count = (int)all.length, exponential = e < -4 || e >= (n < 15 ? n : 16), point = exponential ? 1 : e + 1;
+    int e;
+    dkp_expand(&d, bits, 0);
+    do {
+        uint64_t m = 0, end = 1;
+        for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
+        m += dkp_digit(&d, d.first + n) >= 5;
+        e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
+        while (m % 10 == 0) m /= 10;
+        all.p = digits, all.size = sizeof digits, all.length = 0;
+        dkp_put_size(&all, m);
+    } while (n++ < most && !dkp_rounds_to(bits, digits, digits + all.length, e));
+    int count = (int)all.length, exponential = e < -4 || e >= (most < 15 ? most : 16), point = exponential ? 1 : e + 1;
     if (point <= 0) dkp_put(t, "0.");
     for (int i = point; i < 0; i++) dkp_put(t, "0");
     for (int i = 0; i < count || i < point; i++) {
@@ -6401,7 +6408,10 @@ static void dkp_put_digits(dkp_text *t, double v, int n) {
 }
 
 /* Six significant digits. */
-static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6); }
+static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6, 6); }
+
+/* As many as bring v back. Every number of 15 digits comes back, but for those below 2.2e-308. */
+static void dkp_put_exact(dkp_text *t, double v) { dkp_put_digits(t, v, fabs(v) < 2.3e-308 ? 1 : 15, 17); }
 
 /* %s is a text, %d an int, %zu a size, %g a number to six digits. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
@@ -6474,24 +6484,6 @@ DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "con
 /* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
 static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
-/* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
-   stands for 10^decade. */
-static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
-    dkp_expansion middle;
-    dkp_expand(&middle, bits, 1);
-    int i = 9 * DKP_BEFORE - 1 - decade;
-    if (i != middle.first) return i < middle.first;
-    for (; digit < end; digit++) {
-        int own = *digit - '0';
-        if (*digit == '.') continue;
-        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
-        i++;
-    }
-    while (i < 9 * DKP_WORDS)
-        if (dkp_digit(&middle, i++)) return 0;
-    return bits % 2 != 0;
-}
-
 /* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it. */
 static int dkp_read_real(const char **text, double *v) {
     const uint64_t most = 0x7FEFFFFFFFFFFFFFu;
@@ -6537,19 +6529,6 @@ static int dkp_read_real(const char **text, double *v) {
     return any && dkp_finite(*v);
 }
 
-/* v with as many significant digits as bring it back. Every number of 15 digits comes back, but for those below 2.2e-308. */
-static void dkp_put_exact(dkp_text *t, double v) {
-    int n = fabs(v) < 2.3e-308 ? 1 : 15;
-    for (double back = 0; n < 17; n++) {
-        char digits[32];
-        const char *at = digits;
-        dkp_text all = {digits, sizeof digits, 0};
-        dkp_put_digits(&all, v, n);
-        if (dkp_read_real(&at, &back) && back == v) break;
-    }
-    dkp_put_digits(t, v, n);
-}
-
 static char dkp_fold(char c) {
     return c >= 'A' && c <= 'Z'               ? (char)(c - 'A' + 'a')
            : c == '-' || c == ' ' || c == '/' ? '_'
@@ -6577,10 +6556,6 @@ static int dkp_distance(const char *a, const char *b) {
     }
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
-
-static const char *dkp_sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
-static const char *dkp_grid_name(int i) { return dk_grid_at(i) ? dk_grid_at(i)->name : NULL; }
-static const char *dkp_schedule_name(int i) { return dk_schedule_at(i) ? dk_schedule_at(i)->name : NULL; }
 
 /* Nearest first; of two as near, the earlier. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
@@ -6611,17 +6586,15 @@ static dk_status dkp_fail_name(char *message, const char *part, const char *name
 }
 
 /* The struct of an unknown name has one of these, so that no program has lists of names that it does not look into. */
-static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name) {
-    return dkp_fail_name(message, part, name, dkp_sampler_name);
-}
-
-static dk_status dkp_unknown_grid(char *message, const char *part, const char *name) {
-    return dkp_fail_name(message, part, name, dkp_grid_name);
-}
-
-static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name) {
-    return dkp_fail_name(message, part, name, dkp_schedule_name);
-}
+#define DKP_UNKNOWN(part)                                                                                          \
+    static const char *dkp_##part##_name(int i) { return dk_##part##_at(i) ? dk_##part##_at(i)->name : NULL; }    \
+    static dk_status dkp_unknown_##part(char *message, const char *of, const char *name) {                         \
+        return dkp_fail_name(message, of, name, dkp_##part##_name);                                                \
+    }
+DKP_UNKNOWN(sampler)
+DKP_UNKNOWN(grid)
+DKP_UNKNOWN(schedule)
+#undef DKP_UNKNOWN
 
 /* A struct that has a name and nothing else. */
 static dk_status dkp_fail_unknown(char *message, const char *part, const char *name, dk_unknown_fn unknown) {
@@ -7131,7 +7104,7 @@ typedef struct dkp_field {
     char kind;
     int of, next; /* the part's bit; the row in it that comes next, */
     const char *texts; /* with its texts; */
-    const struct dkp_fields *list, *part; /* the parts that are looked through, and this one */
+    const struct dkp_fields *part; /* and the part itself */
 } dkp_field;
 
 DKP_SMALL
@@ -7192,12 +7165,14 @@ enum {
 #define DKP_IF(fact) (uint64_t)1 << DKP_IF_##fact
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_WORDS "default|philox|brownian"
+#define DKP_ON_GPU(kind) 0
 #define DKP_PEER_NAMES(X)
 #define DKP_QUIRK_FIELDS(X) \
     X('q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
     X('r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
+#define DKP_ON_GPU(kind) ((kind) == DK_NOISE_TORCH_CUDA)
 #define DKP_PEER_NAMES(X) X('n', "model", message, 0, "a name")
 #define DKP_QUIRK_FIELD(X, bit, number, text) X('b', "sampler." text, sampler.quirks, bit, "0 or 1")
 #define DKP_QUIRK_FIELDS(X) \
@@ -7210,17 +7185,22 @@ enum {
     X('n', "sampler", sampler, 0, "a name") \
     X('n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X)
+/* What is said of a run, too, whose numbers are checked by dkp_resolve_data: a program that runs plans has no table. */
+#define DKP_OF_BATCH "1 .. 357913941 (0: 1)"
+#define DKP_OF_THREADS "0 .. 65536"
+#define DKP_OF_BITS "0, 32 or 64"
+#define DKP_OF_GPU "a multiple of 256 (0: no limit)"
 #define DKP_DATA_FIELDS(X) \
     X('z', "dim", dim, 0, ">= 1") \
-    X('i', "batch", batch, 0, "1 .. 357913941 (0: 1)") \
+    X('i', "batch", batch, 0, DKP_OF_BATCH) \
     X('u', "seed", seed, 0, "a whole number below 2^64") \
     X('u', "first_sample", first_sample, 0, "a whole number below 2^64") \
-    X('i', "threads", threads, 0, "0 .. 65536") \
+    X('i', "threads", threads, 0, DKP_OF_THREADS) \
     X('i', "unchecked", unchecked, 0, "0 or 1")
 #define DKP_NOISE_FIELDS(X) \
     X('c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X('i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), "0, 32 or 64") \
-    X('i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), "a multiple of 256 (0: no limit)") \
+    X('i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), DKP_OF_BITS) \
+    X('i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), DKP_OF_GPU) \
     X('i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X('n', "network_schedule", network_schedule, 0, "a name") \
@@ -7416,20 +7396,16 @@ DKP_ROWS(SAMPLER)
 /* Where a part has another's rows, its names are so many letters shorter, and its members so many bytes further in front. */
 #define DKP_PART(part, rows, letters, bytes) \
     {DKP_OF_##part, DKP_COUNT(dkp_##rows##_rows), letters, (int)(bytes), dkp_##rows##_rows, dkp_##rows##_texts}
-#define DKP_DATA_PARTS \
-    DKP_PART(DATA, DATA, 0, 0), \
-    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */ \
-    DKP_PART(NOISE, NOISE, 0, 0)
 typedef struct dkp_fields {
     int of, count, letters, bytes;
     const dkp_field_row *rows;
     const char *texts;
 } dkp_fields;
-/* What a run needs beyond a plan, apart: a program that runs plans has no other fields' names. */
-static const dkp_fields dkp_data_parts[] = {DKP_DATA_PARTS, {0, 0, 0, 0, NULL, NULL}};
 static const dkp_fields dkp_parts[] = {
     DKP_PART(NAMES, NAMES, 0, 0),
-    DKP_DATA_PARTS,
+    DKP_PART(DATA, DATA, 0, 0),
+    DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
+    DKP_PART(NOISE, NOISE, 0, 0),
     DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
     DKP_PART(NETWORK, SCHEDULE, 0, 0),
     DKP_PART(PLAN, PLAN, 0, 0),
@@ -7438,11 +7414,9 @@ static const dkp_fields dkp_parts[] = {
     DKP_PART(SAMPLER, SAMPLER, 0, 0),
     {0, 0, 0, 0, NULL, NULL}};
 #undef DKP_PART
-#undef DKP_DATA_PARTS
 #undef DKP_FAMILY
 #undef DKP_SPACED
 #undef DKP_IF
-#undef DKP_NOISE_WORDS
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
 #undef DKP_QUIRK_FIELDS
@@ -7457,14 +7431,12 @@ static const dkp_fields dkp_parts[] = {
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
 
-static dkp_field dkp_no_field_of(const dkp_fields *list) {
+static dkp_field dkp_no_field(void) {
     dkp_field f;
     memset(&f, 0, sizeof f);
-    f.list = f.part = list;
+    f.part = dkp_parts;
     return f;
 }
-
-static dkp_field dkp_no_field(void) { return dkp_no_field_of(dkp_parts); }
 
 /* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
@@ -7505,9 +7477,7 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
         {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
         {DKP_IF_QUANTILE, c->guidance.quantile > 0},
         {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
-#ifndef DK_NO_PEERS
-        {DKP_IF_GPU, noise == DK_NOISE_TORCH_CUDA},
-#endif
+        {DKP_IF_GPU, DKP_ON_GPU(noise)},
     };
     uint64_t all = 0;
     for (int i = 0; i < DKP_COUNT(facts); i++)
@@ -7520,7 +7490,7 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f
 
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, const dkp_field *number) {
-    for (dkp_field f = dkp_no_field_of(number->list); dkp_next_field(&f, DKP_OF_ALL);)
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
@@ -7529,8 +7499,8 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
 static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of == DKP_OF_SAMPLER ? 8 : 0); }
 
 /* A field's row: of several the first one whose facts hold, or else the last. */
-static int dkp_find_field_of(const dkp_fields *list, const dk_config *c, const char *name, dkp_field *found) {
-    dkp_field f = dkp_no_field_of(list);
+static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
+    dkp_field f = dkp_no_field();
     found->name = NULL;
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
@@ -7538,10 +7508,6 @@ static int dkp_find_field_of(const dkp_fields *list, const dk_config *c, const c
         if (dkp_holds(&f, dkp_facts(c, f.of))) break;
     }
     return found->name != NULL;
-}
-
-static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
-    return dkp_find_field_of(dkp_parts, c, name, found);
 }
 
 /* A flag for a bit; of other kinds the number. */
@@ -7585,7 +7551,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     if ((**at >= '0' && **at <= '9') || **at == '-') return dkp_read_real(at, limit);
     memcpy(name, f->name, part), memcpy(name + part, *at, n), name[part + n] = 0;
     *at += n;
-    if (!c || (!dkp_find_field_of(f->list, c, name, &other) && !dkp_find_field_of(f->list, c, name + part, &other))) return 0;
+    if (!c || (!dkp_find_field(c, name, &other) && !dkp_find_field(c, name + part, &other))) return 0;
     *limit = dkp_field_value(c, &other);
     return above || *limit > 0;
 }
@@ -7637,11 +7603,11 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 }
 
 /* "field = value: must be allowed"; the value of an enumerator by its word */
-static dk_status dkp_fail_word_of(const dkp_fields *list, char *message, const char *field, double v, const char *allowed) {
+static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     const char *word = "";
     size_t n = 0;
-    for (dkp_field f = dkp_no_field_of(list); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
+    for (dkp_field f = dkp_no_field(); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
         if (f.kind == 'c' && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
     if (!n) return dkp_fail(message, field, v, allowed);
     dkp_say(&t, "%s = ", field);
@@ -7650,28 +7616,19 @@ static dk_status dkp_fail_word_of(const dkp_fields *list, char *message, const c
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
-    return dkp_fail_word_of(dkp_parts, message, field, v, allowed);
-}
-
 /* Checks the rows of these parts. */
-static dk_status dkp_check_fields_of(const dkp_fields *list, const dk_config *c, int of, char *message) {
+static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field_of(list); dkp_next_field(&f, of);) {
+    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
         double v = dkp_field_value(c, &f);
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
-        return dkp_fail_word_of(list, message, f.name, v,
-                                dkp_holds(&f, facts)                  ? f.allowed
-                                : f.of == DKP_OF_GRID                 ? "0: the spacing has no such number"
-                                : f.of & (DKP_OF_DATA | DKP_OF_NOISE) ? "0: the source has no such number"
-                                                                      : "0: the schedule's family has no such number");
+        return dkp_fail_word(message, f.name, v,
+                             dkp_holds(&f, facts)  ? f.allowed
+                             : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
+                                                   : "0: the schedule's family has no such number");
     }
     return DK_OK;
-}
-
-static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
-    return dkp_check_fields_of(dkp_parts, c, of, message);
 }
 
 /* What is wrong where a condition holds; no field: `allowed` is all that is said. */
@@ -8135,6 +8092,18 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
     return q;
 }
 
+static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, char *message) {
+    const int skip = s == &c->noise ? 5 : 0, other = s->kind > DK_NOISE_BROWNIAN, gpu = DKP_ON_GPU(s->kind); /* "step_" */
+    const char *const none = "0: the source has no such number";
+    if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);
+    if (s->bits && !(other && (s->bits == 32 || s->bits == 64)))
+        return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
+    if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
+        return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
+    return DK_OK;
+}
+
+/* A generator of another program, which gives whole batches, and may have seeds of 32 bits. */
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
     const dkp_generator *generator = dkp_generator_of(s);
@@ -8163,8 +8132,11 @@ static dk_status dkp_resolve_noise(dk_config *c, char *message) {
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
-    if (dkp_check_fields_of(dkp_data_parts, c, DKP_OF_DATA, message) != DK_OK ||
-        dkp_check_fields_of(dkp_data_parts, c, DKP_OF_NOISE, message) != DK_OK)
+    if (c->dim < 1) return dkp_fail(message, "dim", 0, ">= 1");
+    if (c->batch < 0 || c->batch > 357913941) return dkp_fail(message, "batch", c->batch, DKP_OF_BATCH);
+    if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, DKP_OF_THREADS);
+    if ((unsigned)c->unchecked > 1) return dkp_fail(message, "unchecked", c->unchecked, "0 or 1");
+    if (dkp_check_source(c, &c->noise, message) != DK_OK || dkp_check_source(c, &c->step_noise, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
@@ -9385,31 +9357,6 @@ static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
-/* With each operation memory is asked for so many elements. */
-static void dkp_run_ops(const dk_run *run, const dkp_op *op, int ops, size_t at, size_t n, size_t asked, dkp_ahead *ahead) {
-    dk_real past[DKP_TILE];
-    for (; ops > 0; ops--, op++) {
-        dkp_ask(ahead, asked);
-        size_t to = at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)),
-               from = at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
-        const dk_real *v[DKP_TERMS];
-        for (int m = 0; m < op->terms; m++) v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-        switch (op->what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case DKP_WIDEN:
-            dkp_from_halves(dkp_plan_of(run)->number, (const uint16_t *)(const void *)v[0], y, n);
-            break;
-        case DKP_NARROW:
-            dkp_to_halves(dkp_plan_of(run)->number, v[0], (uint16_t *)(void *)y, n);
-            break;
-        case DKP_DRAW: dkp_draw_range(op->source, op->request, at, n, ahead, y); break;
-        default:
-            dkp_combine(op->what ? (int)op->what : op->terms, op->past ? past : y, op->c, v, n);
-            if (op->past) dkp_store_past(y, past, n * sizeof *y);
-        } /* NOLINTEND(clang-analyzer-core.*) */
-    }
-}
-
 /* The first element of [at, end) of an output that is NaN or infinite; end if there is none. */
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end) {
     dkp_first_bad(dkp_for_network_at(run, dkp_plan_of(run)->value[value].slot), dkp_plan_of(run)->number, &at, end);
@@ -9455,9 +9402,29 @@ static void dkp_redirect(dkp_window *w) {
     }
 }
 
+/* With each operation memory is asked for a share of the next window, but for noise, which asks itself. */
 static void dkp_run_window(dkp_window *w) {
-    size_t asked = w->draws || !w->ops ? 0 : w->n / (size_t)w->ops + 1; /* noise asks itself */
-    dkp_run_ops(w->run, w->op, w->ops, w->at, w->n, asked, &w->ahead);
+    dk_real past[DKP_TILE];
+    size_t n = w->n, asked = w->draws || !w->ops ? 0 : n / (size_t)w->ops + 1;
+    for (const dkp_op *op = w->op; op < w->op + w->ops; op++) {
+        dkp_ask(&w->ahead, asked);
+        size_t to = w->at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)), from = w->at * dkp_bytes_read(op);
+        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
+        const dk_real *v[DKP_TERMS];
+        for (int m = 0; m < op->terms; m++) v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
+        switch (op->what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
+        case DKP_WIDEN:
+            dkp_from_halves(w->plan->number, (const uint16_t *)(const void *)v[0], y, n);
+            break;
+        case DKP_NARROW:
+            dkp_to_halves(w->plan->number, v[0], (uint16_t *)(void *)y, n);
+            break;
+        case DKP_DRAW: dkp_draw_range(op->source, op->request, w->at, n, &w->ahead, y); break;
+        default:
+            dkp_combine(op->what ? (int)op->what : op->terms, op->past ? past : y, op->c, v, n);
+            if (op->past) dkp_store_past(y, past, n * sizeof *y);
+        } /* NOLINTEND(clang-analyzer-core.*) */
+    }
 }
 
 DKP_ONCE static int dkp_stream_of(const dkp_ahead *a, const char *v) {
@@ -9655,7 +9622,7 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
     size_t tile = trial ? DKP_TRIAL : fetch && !by_sample ? DKP_TILE / 2 : DKP_TILE;
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
-    int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_outputs(dkp_open_call(run), outputs) : 0;
+    int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_made(plan, dkp_open_pass(run), outputs) : 0;
     dkp_window w;
     dkp_open_window(&w, run, (size_t)part, trial);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
@@ -9817,17 +9784,11 @@ static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n)
 
 static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
     double wide = v < 0 ? -(double)v : (double)v;
-    uint64_t bits;
-    if (sizeof v == sizeof(float)) return dkp_bits((float)wide);
-    memcpy(&bits, &wide, sizeof bits);
-    return bits;
+    return sizeof v == sizeof(float) ? dkp_bits((float)wide) : dkp_double_bits(wide);
 }
 
 static double dkp_size_of_bits(uint64_t bits) {
-    double wide;
-    if (sizeof(dk_real) == sizeof(float)) return (double)dkp_float((uint32_t)bits);
-    memcpy(&wide, &bits, sizeof wide);
-    return wide;
+    return sizeof(dk_real) == sizeof(float) ? (double)dkp_float((uint32_t)bits) : dkp_double(bits);
 }
 
 /* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
@@ -10054,10 +10015,8 @@ static uint64_t dkp_byte_io(dkp_bytes *io, uint64_t v, int bytes) {
 }
 
 static void dkp_double_io(dkp_bytes *io, double *v) {
-    uint64_t bits;
-    memcpy(&bits, v, 8);
-    bits = dkp_byte_io(io, bits, 8);
-    if (!io->write) memcpy(v, &bits, 8);
+    uint64_t bits = dkp_byte_io(io, dkp_double_bits(*v), 8);
+    if (!io->write) *v = dkp_double(bits);
 }
 
 static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
@@ -10325,9 +10284,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     own->pass = (int)at.pass, own->finished = at.flags == 2;
     own->again = own->waiting = at.flags == 1, own->crossed = at.flags == 3;
     own->ended = (dk_status)at.ended;
-    dkp_text why = {own->why, DK_MESSAGE_SIZE, 0};
-    dkp_put(&why, "the run had ended before it was saved: ");
-    dkp_put(&why, dk_status_text(own->ended));
+    dkp_fail_saying(run->config.message, DK_OK, "the run had ended before it was saved: %s", dk_status_text(own->ended));
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
 }
@@ -13364,7 +13321,6 @@ DKP_FAST
 #undef DKP_ROW
 #undef DKP_SMALL
 #undef DKP_READS_SINGLESTEP
-#undef DKP_PLAN_ARRAYS
 #undef DKP_LAWSON4_STAGES
 #undef DKP_HO_ENTRY
 #undef DKP_ETD4_RESULT

@@ -547,7 +547,7 @@ static int same(double a, double b) { return a >= b && a <= b; }
 static const char *written(double v, int digits) {
     static char text[64];
     dkp_text t = {text, sizeof text, 0};
-    if (digits) dkp_put_digits(&t, v, digits);
+    if (digits) dkp_put_digits(&t, v, digits, digits);
     else dkp_put_exact(&t, v);
     return text;
 }
