@@ -1519,7 +1519,6 @@ static dk_status dkp_fail(char *message, const char *field, double value, const 
 static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
-static dk_status dkp_fail_allocation(char *message, size_t needed);
 static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
@@ -1642,6 +1641,12 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
+#define dkp_published(i, grid) NULL
+#define dkp_peer_sampler(i) NULL
+#define dkp_grid_by_name(name, grid) ((void)0)
+#define dkp_sampler_by_name(name, sampler) ((void)0)
+#define dkp_way_by_name(name) NULL
+#define dkp_generator_at(i) NULL
 #endif
 
 
@@ -1677,7 +1682,8 @@ static dk_schedule dkp_schedule(dk_family family, double a, double b) {
     dk_schedule s;
     memset(&s, 0, sizeof s);
     s.family = family;
-    if (family == DK_FAMILY_FLOW) s.shift = a, s.timesteps = 1000;
+    if (family == DK_FAMILY_FLOW || family == DK_FAMILY_VP_DISCRETE) s.timesteps = 1000;
+    if (family == DK_FAMILY_FLOW) s.shift = a;
     else if (family == DK_FAMILY_VE || family == DK_FAMILY_EDM) s.sigma_min = a, s.sigma_max = b;
     else if (family == DK_FAMILY_VP_COSINE) s.cosine_offset = a;
     else s.beta_min = a, s.beta_max = b;
@@ -1761,10 +1767,9 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
     s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_schedule;
     for (int i = 0; name && i < DKP_COUNT(dkp_schedules); i++)
         if (strcmp(name, dkp_schedules[i].is.name) == 0) {
-            s = dkp_schedules[i].family == DK_FAMILY_VP_DISCRETE
-                    ? dk_vp_discrete(dkp_schedules[i].betas, 1000, dkp_schedules[i].a, dkp_schedules[i].b)
-                    : dkp_schedule(dkp_schedules[i].family, dkp_schedules[i].a, dkp_schedules[i].b);
-            s.name = dkp_schedules[i].is.name, s.zero_terminal_snr = dkp_schedules[i].zero_terminal_snr;
+            s = dkp_schedule(dkp_schedules[i].family, dkp_schedules[i].a, dkp_schedules[i].b);
+            s.name = dkp_schedules[i].is.name, s.betas = dkp_schedules[i].betas;
+            s.zero_terminal_snr = dkp_schedules[i].zero_terminal_snr;
         }
     return s;
 }
@@ -2607,11 +2612,7 @@ static const dk_named dkp_grids[] = {DK_SPACINGS(DKP_GRID_NAME)};
 
 /* The library's own, then published lists. */
 DK_API const dk_named *dk_grid_at(int i) {
-    if (i >= 0 && i < DKP_COUNT(dkp_grids)) return &dkp_grids[i];
-#ifndef DK_NO_PEERS
-    if (i >= 0) return dkp_published(i - DKP_COUNT(dkp_grids), NULL);
-#endif
-    return NULL;
+    return i < 0 ? NULL : i < DKP_COUNT(dkp_grids) ? &dkp_grids[i] : dkp_published(i - DKP_COUNT(dkp_grids), NULL);
 }
 
 static dk_grid dkp_grid(dk_spacing spacing) {
@@ -2629,14 +2630,10 @@ DK_API dk_grid dk_grid_named(const char *name) {
         if (strcmp(name, row->name) == 0) {
             g.name = row->name, g.unknown = NULL;
             if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
-#ifndef DK_NO_PEERS
-            else dkp_published(i - DKP_COUNT(dkp_grids), &g);
-#endif
+            else (void)dkp_published(i - DKP_COUNT(dkp_grids), &g);
             return g;
         }
-#ifndef DK_NO_PEERS
     if (name) dkp_grid_by_name(name, &g);
-#endif
     return g;
 }
 
@@ -3332,10 +3329,11 @@ static void dkp_end_step(dk_recorder *r) {
     r->step++, own->within = 0;
 }
 
-/* The noise level below which a phase begins. */
-static double dkp_phase_level(const dk_config *c, const dk_phase *p) {
-    return dk_noise_level(dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level));
+/* The level below which a phase begins, and its noise level. */
+static dk_level dkp_phase_start(const dk_config *c, const dk_phase *p) {
+    return dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level);
 }
+static double dkp_phase_level(const dk_config *c, const dk_phase *p) { return dk_noise_level(dkp_phase_start(c, p)); }
 
 /* The phase that step i of the plan is in: 1, 2 ..., 0 before all of them. */
 static int dkp_phase_of(const dk_recorder *r, int i) {
@@ -4734,12 +4732,7 @@ static const dk_sampler_info dkp_samplers[] = {
 #undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
-    if (i >= 0 && i < DKP_COUNT(dkp_samplers)) return &dkp_samplers[i];
-#ifndef DK_NO_PEERS
-    return dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
-#else
-    return NULL;
-#endif
+    return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
 }
 
 static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
@@ -4780,14 +4773,11 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 }
 
 DK_API dk_sampler dk_sampler_named(const char *name) {
-    dk_sampler s;
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
-    memset(&s, 0, sizeof s);
-    s.name = name ? name : "(NULL)", s.unknown = dkp_unknown_sampler;
-#ifndef DK_NO_PEERS
+    dk_sampler s = dkp_sampler(name ? name : "(NULL)", NULL);
+    s.unknown = dkp_unknown_sampler;
     if (name) dkp_sampler_by_name(name, &s);
-#endif
     return s;
 }
 
@@ -5096,7 +5086,7 @@ static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
 
 /* Gives buffers other numbers, so that as many passes as possible may be run again. What shares a buffer still does, for the
    order of terms depends on it. scratch holds a byte for every value. */
-static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
+DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
     dkp_renumbering s;
     int slots = p->buffers + 1;
     if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
@@ -5157,18 +5147,13 @@ DKP_ONCE static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, d
     return dkp_check_levels(resolved, level, resolved->message);
 }
 
-static dk_status dkp_answer(dk_config *c, const dk_config *resolved, dk_status status) {
-    if (c && status != DK_OK) memcpy(c->message, resolved->message, sizeof c->message);
-    return status;
-}
-
 /* Memory of the caller, or allocated. */
 static dk_status dkp_get_memory(void **memory, size_t *bytes, int *owned, size_t needed, char *message) {
     *owned = 0;
     if (*memory) return *bytes >= needed ? DK_OK : dkp_fail_bytes(message, *bytes, needed);
     *memory = DKP_MALLOC(needed), *bytes = needed;
     *owned = *memory != NULL;
-    return *owned ? DK_OK : dkp_fail_allocation(message, needed);
+    return *owned ? DK_OK : dkp_fail_saying(message, DK_ERROR_MEMORY, "no memory could be allocated: needs %zu bytes", needed);
 }
 
 /* Lays out memory for the counts in `room` and records into it. */
@@ -5252,7 +5237,8 @@ DKP_ONCE DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
         status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
-    return dkp_answer(c, &resolved, status);
+    if (c && status != DK_OK) memcpy(c->message, resolved.message, sizeof c->message);
+    return status;
 }
 
 DK_API void dk_plan_free(dk_plan *plan) {
@@ -6466,10 +6452,6 @@ static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
     return dkp_fail_saying(message, DK_ERROR_MEMORY, "bytes = %zu: must be at least %zu", given, needed);
 }
 
-static dk_status dkp_fail_allocation(char *message, size_t needed) {
-    return dkp_fail_saying(message, DK_ERROR_MEMORY, "no memory could be allocated: needs %zu bytes", needed);
-}
-
 DK_API const char *dk_status_text(dk_status status) {
 #define DKP_TEXT(name, text) text,
     static const char *const texts[] = {DK_STATUSES(DKP_TEXT)};
@@ -6908,12 +6890,7 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
 
 /* NULL: a source of the library's own, or the user's. */
 static const dkp_generator *dkp_generator_of(const dk_noise_source *s) {
-#ifndef DK_NO_PEERS
-    if (!s->fn && s->kind > DK_NOISE_BROWNIAN) return dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1);
-#else
-    (void)s;
-#endif
-    return NULL;
+    return !s->fn && s->kind > DK_NOISE_BROWNIAN ? dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1) : NULL;
 }
 
 /* Gives whole draws, not elements. */
@@ -7987,12 +7964,6 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
     return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed, steps);
 }
 
-/* Whether a step can: there are levels below. */
-static int dkp_starts_below(const dk_config *c, const dk_phase *p) {
-    dk_level l = dk_level_at(&c->schedule, p->unit ? p->unit : DK_UNIT_T, p->level);
-    return l.alpha >= 0 && l.sigma > 0;
-}
-
 /* What phases have is checked in the place of the config's own. */
 static dk_status dkp_check_phases(dk_config *c, char *message) {
     const dk_sampler sampler = c->sampler;
@@ -8008,7 +7979,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
         if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
         else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
         else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
-        else if (by_level && any && !dkp_starts_below(c, p)) status = dkp_fail(message, "level", p->level, "a level of the schedule with noise, or step > 0");
+        else if (by_level && any && !(dkp_phase_start(c, p).alpha >= 0 && dkp_phase_start(c, p).sigma > 0)) status = dkp_fail(message, "level", p->level, "a level of the schedule with noise, or step > 0");
         else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
@@ -8204,9 +8175,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     case 'f':
     case 'q': return 0;
     case 'w':
-#ifndef DK_NO_PEERS
         way = dkp_way_by_name(value);
-#endif
         if (!way && strcmp(value, "none") != 0) return 0;
         memcpy(to, &way, sizeof way); /* NOLINT(bugprone-sizeof-expression): the pointer itself */
         return 1;
@@ -8370,7 +8339,7 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES], branches; /* the last wanted one's number + 1 */
 } dkp_guided;
 
-static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
+DKP_ONCE static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
     int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step,
         steps = r->own->pace ? 0 : r->own->plan->steps;
