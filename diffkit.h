@@ -8074,7 +8074,7 @@ static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, 
     return DK_OK;
 }
 
-/* A generator of another program, which gives whole batches, and may have seeds of 32 bits. */
+/* What a generator of another program cannot do. */
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, char *message) {
     const dk_noise_request q = dkp_noise_of_config(c);
     const dkp_generator *generator = dkp_generator_of(s);
