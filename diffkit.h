@@ -9371,9 +9371,15 @@ static void dkp_redirect(dkp_window *w) {
     }
 }
 
+/* To a tile, and from there past the caches. */
+DKP_ONCE static void dkp_combine_past(int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n) {
+    dk_real past[DKP_TILE];
+    dkp_combine(what, past, c, v, n);
+    dkp_store_past(y, past, n * sizeof *y);
+}
+
 /* With each operation memory is asked for a share of the next window, but for noise, which asks itself. */
 static void dkp_run_window(dkp_window *w) {
-    dk_real past[DKP_TILE];
     size_t n = w->n, asked = w->draws || !w->ops ? 0 : n / (size_t)w->ops + 1;
     for (const dkp_op *op = w->op; op < w->op + w->ops; op++) {
         dkp_ask(&w->ahead, asked);
@@ -9390,8 +9396,7 @@ static void dkp_run_window(dkp_window *w) {
             break;
         case DKP_DRAW: dkp_draw_range(op->source, op->request, w->at, n, &w->ahead, y); break;
         default:
-            dkp_combine(op->what ? (int)op->what : op->terms, op->past ? past : y, op->c, v, n);
-            if (op->past) dkp_store_past(y, past, n * sizeof *y);
+            (op->past ? dkp_combine_past : dkp_combine)(op->what ? (int)op->what : op->terms, y, op->c, v, n);
         } /* NOLINTEND(clang-analyzer-core.*) */
     }
 }
