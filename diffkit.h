@@ -12187,6 +12187,9 @@ static dk_status dkp_say_flow(dkp_job *j) {
     double shift = DKP_SAYS(shift);
     double T = DKP_SAYS(num_train_timesteps);
     int to_zero = j->more->to_zero || (j->of->flags & DKP_TO_ZERO);
+    if (DKP_FLAG(stochastic_sampling)) c->sampler = dk_sampler_named("lcm");
+    if (inverted && strcmp(c->sampler.name, "lcm") == 0) /* the class would end in pure noise */
+        return DKP_REFUSE(invert_sigmas, "false with fresh noise in every step");
     if (T < 2 && to_zero && T >= 1) T = 0; /* no table */
     else if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
@@ -12291,6 +12294,7 @@ static dk_status dkp_say_crash(dkp_job *j) {
     j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
+    j->c->sampler.gauge = DK_GAUGE_VE;
     return DK_OK;
 }
 
@@ -12326,7 +12330,7 @@ static dk_status dkp_say_karras_ve(dkp_job *j) {
     c->schedule = dk_edm(low * low, high * high), c->start_scale = high;
     c->prediction = DK_PREDICT_EPS, c->negated = 1, c->condition = DK_UNIT_SIGMA;
     c->grid.spacing = DK_SPACING_EXPONENTIAL, c->grid.final = DK_FINAL_ZERO;
-    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0), c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0);
     c->sampler.churn_range[0] = DKP_SAYS(s_min), c->sampler.churn_range[1] = DKP_SAYS(s_max);
     return DK_OK;
 }
@@ -12344,8 +12348,9 @@ static dk_status dkp_say_vp_sde(dkp_job *j) {
 }
 
 /* Timesteps from 0 on. */
-static dk_status dkp_say_repaint_levels(dkp_job *j) {
+static dk_status dkp_say_repaint(dkp_job *j) {
     DKP_SAYS(timestep_spacing) = 0;
+    j->c->grid.quirks |= DK_QUIRK_REPAINT_NOISE;
     return dkp_say_vp(j);
 }
 
@@ -12380,13 +12385,7 @@ static dk_status dkp_say_order(dkp_job *j, int key, int most) {
 static dk_status dkp_say_ddim(dkp_job *j) {
     int limited = DKP_FLAG(clip_sample) || DKP_FLAG(thresholding);
     j->c->sampler.quirks |= DK_QUIRK_STRIDE | (limited || j->c->grid.rising ? DK_QUIRK_KEPT_NOISE : 0);
-    j->c->sampler.eta = dkp_or(DKP_SAYS(eta), 0);
     return DK_OK;
-}
-
-static dk_status dkp_say_repaint(dkp_job *j) {
-    j->c->grid.quirks |= DK_QUIRK_REPAINT_NOISE;
-    return dkp_say_ddim(j);
 }
 
 static dk_status dkp_say_ddpm(dkp_job *j) {
@@ -12399,11 +12398,6 @@ static dk_status dkp_say_pndm(dkp_job *j) {
     j->c->sampler.plain_last = 1, j->c->sampler.quirks |= DK_QUIRK_STRIDE;
     if (j->c->prediction == DK_PREDICT_V) j->c->sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
     if (DKP_FLAG(skip_prk_steps)) j->c->sampler.warmup = 0;
-    return DK_OK;
-}
-
-static dk_status dkp_say_ipndm(dkp_job *j) {
-    j->c->sampler.gauge = DK_GAUGE_VE;
     return DK_OK;
 }
 
@@ -12502,23 +12496,6 @@ static dk_status dkp_say_sa(dkp_job *j) {
     return DK_OK;
 }
 
-/* With its sigmas inverted the class would end in pure noise. */
-static dk_status dkp_say_flow_lcm(dkp_job *j) {
-    return DKP_FLAG(invert_sigmas) ? DKP_REFUSE(invert_sigmas, "false with fresh noise in every step") : DK_OK;
-}
-
-static dk_status dkp_say_flow_euler(dkp_job *j) {
-    if (!DKP_FLAG(stochastic_sampling)) return DK_OK;
-    j->c->sampler = dk_sampler_named("lcm");
-    return dkp_say_flow_lcm(j);
-}
-
-static dk_status dkp_say_noise(dkp_job *j) {
-    if (DKP_SAID(eta)) j->c->sampler.eta = DKP_SAYS(eta);
-    if (DKP_SAID(s_noise)) j->c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
-    return DK_OK;
-}
-
 /* ---- the classes of diffusers, and the keys of their constructors */
 
 /* clang-format off */
@@ -12553,14 +12530,14 @@ static const dkp_class dkp_classes[] = {
     {DKP_SAMPLER("dpmpp_2m_sde", "d:CogVideoXDPMScheduler"), DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
     {DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "d:DDIMInverseScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "d:RePaintScheduler"), DKP_WHOLE, dkp_say_repaint_levels, dkp_say_repaint, "LINEAR eta=0 clip_sample=true"},
+    {DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "d:RePaintScheduler"), DKP_WHOLE, dkp_say_repaint, dkp_say_ddim, "LINEAR eta=0 clip_sample=true"},
     {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {DKP_SAMPLER("ddpm", "d:UnCLIPScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
     {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
     {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {DKP_BOTH("ipndm", "-", "plain_last=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, dkp_say_ipndm, "num_train_timesteps=1000 trained_betas"},
+    {DKP_BOTH("ipndm", "-", "plain_last=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"},
     {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
@@ -12587,17 +12564,17 @@ static const dkp_class dkp_classes[] = {
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
     {DKP_SAMPLER("dpmpp_2m_sde", "d:CosineDPMSolverMultistepScheduler"), 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
      "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
-    {DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "d:CMStochasticIterativeScheduler"), 0, dkp_say_consistency, dkp_say_noise, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
+    {DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "d:CMStochasticIterativeScheduler"), 0, dkp_say_consistency, NULL, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
     {DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "d:SCMScheduler"), 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
     {DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "d:KarrasVeScheduler"), 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
     {DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "d:ScoreSdeVeScheduler"), 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
     {DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "d:ScoreSdeVpScheduler"), 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
-    {DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "d:FlowMatchEulerDiscreteScheduler"), 0, dkp_say_flow, dkp_say_flow_euler, "FLOW stochastic_sampling=false"},
+    {DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "d:FlowMatchEulerDiscreteScheduler"), 0, dkp_say_flow, NULL, "FLOW stochastic_sampling=false"},
     {DKP_ENDS_EULER("heun", "d:FlowMatchHeunDiscreteScheduler"), 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, dkp_say_flow_lcm, "FLOW scale_factors upscale_mode=bicubic"},
+    {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {DKP_SAMPLER("euler", "d:FlowMapEulerDiscreteScheduler"), DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {DKP_SAMPLER("euler", "d:MiniMaxH3Scheduler"), 0, dkp_say_minimax, NULL, "shift=12"},
-    {DKP_SAMPLER("euler_ancestral_rf", "d:LTXEulerAncestralRFScheduler"), 0, dkp_say_flow, dkp_say_noise, "FLOW eta=1 s_noise=1"},
+    {DKP_SAMPLER("euler_ancestral_rf", "d:LTXEulerAncestralRFScheduler"), 0, dkp_say_flow, NULL, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
 
@@ -12659,6 +12636,8 @@ static dk_status dkp_say_all(dkp_job *j) {
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK) || dkp_say_limits(j) != DK_OK)
         return DK_ERROR_CONFIG;
+    if (DKP_SAID(eta)) c->sampler.eta = DKP_SAYS(eta);
+    if (DKP_SAID(s_noise)) c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
