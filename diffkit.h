@@ -12499,29 +12499,28 @@ static dk_status dkp_say_sa(dkp_job *j) {
 /* ---- the classes of diffusers, and the keys of their constructors */
 
 /* clang-format off */
-/* What several constructors have, by a name that stands for all its words. Of words for one key the last counts. */
-static const char *const dkp_key_groups[][2] = {
-    {"LINEAR", "num_train_timesteps=1000 beta_start=0.0001 beta_end=0.02 beta_schedule=linear trained_betas"},
-    {"FLOWS", "prediction_type=flow_prediction use_flow_sigmas=true"},
-    {"LATENT", "LINEAR beta_start=0.00085 beta_end=0.012"},
-    {"SCALED", "LATENT beta_schedule=scaled_linear"},
-    {"SPACED", "timestep_spacing=linspace steps_offset=0"},
-    {"CLIPS", "clip_sample=true clip_sample_range=1"},
-    {"LIMITS", "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1"},
-    {"CONVERTS", "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false"},
-    {"SIGMAS", "prediction_type=epsilon CONVERTS sigma_min sigma_max"},
-    {"SHIFTING", "use_dynamic_shifting=false time_shift_type=exponential"},
-    {"FLOW", "num_train_timesteps=1000 shift=1 SHIFTING base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 "
-     "invert_sigmas=false shift_terminal CONVERTS"},
-    {"LEADING", "CLIPS rescale_betas_zero_snr=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {"DDIM", "LEADING set_alpha_to_one=true"},
-    {"DDPM", "LINEAR LEADING variance_type=fixed_small LIMITS"},
-    {"MULTISTEP", "LINEAR LIMITS SIGMAS use_flow_sigmas=false flow_shift=1 lower_order_final=true"},
-    {"DPM", "MULTISTEP solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type"},
-    {"EDM", "sigma_min=0.002 sigma_max=80 sigma_data=0.5 sigma_schedule=karras num_train_timesteps=1000 prediction_type=epsilon rho=7 final_sigmas_type=zero"},
-    {"SECOND", "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false"},
-    {"DISTILLED", "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10"},
-};
+/* What several constructors have: a name, and all the words that it stands for. Of words for one key the last counts. */
+static const char dkp_key_groups[] =
+    "LINEAR\0" "num_train_timesteps=1000 beta_start=0.0001 beta_end=0.02 beta_schedule=linear trained_betas" "\0"
+    "FLOWS\0" "prediction_type=flow_prediction use_flow_sigmas=true" "\0"
+    "LATENT\0" "LINEAR beta_start=0.00085 beta_end=0.012" "\0"
+    "SCALED\0" "LATENT beta_schedule=scaled_linear" "\0"
+    "SPACED\0" "timestep_spacing=linspace steps_offset=0" "\0"
+    "CLIPS\0" "clip_sample=true clip_sample_range=1" "\0"
+    "LIMITS\0" "thresholding=false dynamic_thresholding_ratio=0.995 sample_max_value=1" "\0"
+    "CONVERTS\0" "use_karras_sigmas=false use_exponential_sigmas=false use_beta_sigmas=false" "\0"
+    "SIGMAS\0" "prediction_type=epsilon CONVERTS sigma_min sigma_max" "\0"
+    "SHIFTING\0" "use_dynamic_shifting=false time_shift_type=exponential" "\0"
+    "FLOW\0" "num_train_timesteps=1000 shift=1 SHIFTING base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 "
+        "invert_sigmas=false shift_terminal CONVERTS" "\0"
+    "LEADING\0" "CLIPS rescale_betas_zero_snr=false prediction_type=epsilon timestep_spacing=leading steps_offset=0" "\0"
+    "DDIM\0" "LEADING set_alpha_to_one=true" "\0"
+    "DDPM\0" "LINEAR LEADING variance_type=fixed_small LIMITS" "\0"
+    "MULTISTEP\0" "LINEAR LIMITS SIGMAS use_flow_sigmas=false flow_shift=1 lower_order_final=true" "\0"
+    "DPM\0" "MULTISTEP solver_order=2 algorithm_type=dpmsolver++ solver_type=midpoint lambda_min_clipped=-Infinity variance_type" "\0"
+    "EDM\0" "sigma_min=0.002 sigma_max=80 sigma_data=0.5 sigma_schedule=karras num_train_timesteps=1000 prediction_type=epsilon rho=7 final_sigmas_type=zero" "\0"
+    "SECOND\0" "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false" "\0"
+    "DISTILLED\0" "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10" "\0";
 static const dkp_class dkp_classes[] = {
     {DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "d:DDIMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
     {DKP_SAMPLER("ddim", "d:DDIMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
@@ -12682,10 +12681,11 @@ static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
     char word[DKP_WORD], *value;
     while (dkp_next_setting(&words, word, &value)) {
         dkp_key key;
-        int i = dkp_key_at(0, word, &key), group = DKP_COUNT(dkp_key_groups) - 1;
-        while (group >= 0 && strcmp(dkp_key_groups[group][0], word) != 0) group--;
-        if (group >= 0 && !dkp_say_words(j, dkp_key_groups[group][1], defaults)) return 0;
-        if (group >= 0) continue;
+        int i = dkp_key_at(0, word, &key);
+        const char *group = dkp_key_groups, *said = group + strlen(group) + 1;
+        while (*group && strcmp(group, word) != 0) group = said + strlen(said) + 1, said = group + strlen(group) + 1;
+        if (*group && !dkp_say_words(j, said, defaults)) return 0;
+        if (*group) continue;
         if (i >= 0 && defaults) j->has[i] = 1;
         if (i < 0 || !j->has[i]) return 0;
         char null[] = "null";
@@ -13094,129 +13094,132 @@ static void dkp_second_scale(void *user, dk_level level, int step, int steps, dk
 
 static int dkp_second_network(const dk_phase *p) { return p == dkp_second_networks || p == dkp_second_networks + 1; }
 
-/* Texts of a row: name, class ("": FlowMatchEulerDiscreteScheduler), settings, more, about. */
-#define DKP_MODEL(name, class_name, settings, more, steps, tokens, told, to_zero, special, about) \
-    {name "\0" class_name "\0" settings "\0" more "\0" about, told, steps, tokens, to_zero, special},
+/* Texts of a row: name, class ("": FlowMatchEulerDiscreteScheduler), settings, more; steps, tokens, told_scale, to_zero and 1 for
+   Flux.2's mu, 2 or 3 for the first or second of dkp_second_networks, as far as they are not 0; about. */
+#define DKP_MODEL(name, class_name, settings, more, numbers, about) name "\0" class_name "\0" settings "\0" more "\0" numbers "\0" about "\0"
 /* clang-format off */
-static const struct {
-    const char *texts;
-    float told;
-    short steps, tokens;
-    char to_zero, special; /* special: 1, Flux.2's mu; 2, 3: the first or second of dkp_second_networks */
-} dkp_models[] = {
-    DKP_MODEL("sd1", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+static const char dkp_image_models[] =
+    DKP_MODEL("sd1", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", "50",
         "Stable Diffusion 1.x; Rombach et al. 2022")
-    DKP_MODEL("sd2", "DDIMScheduler", "SCALED clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+    DKP_MODEL("sd2", "DDIMScheduler", "SCALED clip_sample=false set_alpha_to_one=false steps_offset=1 prediction_type=v_prediction", "guidance.scale=7.5", "50",
         "Stable Diffusion 2.x for 768 pixels")
-    DKP_MODEL("sd2_base", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", 50, 0, 0, 0, 0,
+    DKP_MODEL("sd2_base", "PNDMScheduler", "SCALED skip_prk_steps=true steps_offset=1", "guidance.scale=7.5", "50",
         "Stable Diffusion 2.x for 512 pixels")
-    DKP_MODEL("sdxl", "EulerDiscreteScheduler", "SCALED timestep_spacing=leading steps_offset=1", "guidance.scale=5", 50, 0, 0, 0, 0,
+    DKP_MODEL("sdxl", "EulerDiscreteScheduler", "SCALED timestep_spacing=leading steps_offset=1", "guidance.scale=5", "50",
         "Stable Diffusion XL; Podell et al. 2023")
-    DKP_MODEL("sd_turbo", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 1, 0, 0, 0, 0, "SD Turbo; Sauer et al. 2023")
-    DKP_MODEL("sdxl_turbo", "EulerAncestralDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 1, 0, 0, 0, 0, "SDXL Turbo; Sauer et al. 2023")
-    DKP_MODEL("sdxl_lightning", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", 4, 0, 0, 0, 0,
+    DKP_MODEL("sd_turbo", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", "1", "SD Turbo; Sauer et al. 2023")
+    DKP_MODEL("sdxl_turbo", "EulerAncestralDiscreteScheduler", "SCALED timestep_spacing=trailing", "", "1", "SDXL Turbo; Sauer et al. 2023")
+    DKP_MODEL("sdxl_lightning", "EulerDiscreteScheduler", "SCALED timestep_spacing=trailing", "", "4",
         "SDXL Lightning; Lin et al. 2024, model card")
-    DKP_MODEL("playground2.5", "EDMDPMSolverMultistepScheduler", "", "", 50, 0, 0, 0, 0, "Playground 2.5; Li et al. 2024")
-    DKP_MODEL("lcm", "LCMScheduler", "", "", 4, 0, 8.5f, 0, 0, "latent consistency models of SD and SDXL; Luo et al. 2023")
-    DKP_MODEL("nitrosd_realism", "LCMScheduler", "original_inference_steps=4", "condition_scale=0.25 condition_rounding=down", 1, 0, 0, 0, 0,
+    DKP_MODEL("playground2.5", "EDMDPMSolverMultistepScheduler", "", "", "50", "Playground 2.5; Li et al. 2024")
+    DKP_MODEL("lcm", "LCMScheduler", "", "", "4 0 8.5", "latent consistency models of SD and SDXL; Luo et al. 2023")
+    DKP_MODEL("nitrosd_realism", "LCMScheduler", "original_inference_steps=4", "condition_scale=0.25 condition_rounding=down", "1",
         "NitroFusion; NitroSD vibrant: condition_scale=0.5") /* NitroFusion README.md, December 2024 */
-    DKP_MODEL("tcd", "TCDScheduler", "", "", 4, 0, 0, 0, 0, "trajectory consistency models of SD and SDXL; Zheng et al. 2024")
-    DKP_MODEL("svd", "EulerDiscreteScheduler", "SCALED prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", 25, 0, 0, 0, 0,
+    DKP_MODEL("tcd", "TCDScheduler", "", "", "4", "trajectory consistency models of SD and SDXL; Zheng et al. 2024")
+    DKP_MODEL("svd", "EulerDiscreteScheduler", "SCALED prediction_type=v_prediction timestep_type=continuous timestep_spacing=leading steps_offset=1 use_karras_sigmas=true sigma_min=0.002 sigma_max=700", "", "25",
         "Stable Video Diffusion; Blattmann et al. 2023")
-    DKP_MODEL("sd3", "", "shift=3", "guidance.scale=7", 28, 0, 0, 0, 0, "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024")
-    DKP_MODEL("sd3.5_medium", "", "shift=3", "sampler=dpmpp_2m guidance.scale=5", 50, 0, 0, 0, 0, "Stable Diffusion 3.5 medium; sd3.5's own program") /* sd3_infer.py, November 2024 */
-    DKP_MODEL("sd3.5_turbo", "", "shift=3", "", 4, 0, 0, 0, 0, "Stable Diffusion 3.5 large turbo")
-    DKP_MODEL("flux_dev", "", "shift=3 use_dynamic_shifting=true", "", 50, 4096, 3.5f, 1, 0, "Flux.1 dev, 1024 x 1024 pixels")
-    DKP_MODEL("flux_schnell", "", "", "", 4, 0, 0, 1, 0, "Flux.1 schnell")
-    DKP_MODEL("flux2_dev", "", "use_dynamic_shifting=true", "condition_scale=1", 50, 4096, 4, 1, 1, "Flux.2 dev, 1024 x 1024 pixels") /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
-    DKP_MODEL("flux2_klein", "", "use_dynamic_shifting=true", "condition_scale=1", 4, 4096, 0, 1, 1, "Flux.2 klein, distilled, 1024 x 1024 pixels") /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
-    DKP_MODEL("flux2_klein_base", "", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", 50, 4096, 0, 1, 1,
+    DKP_MODEL("sd3", "", "shift=3", "guidance.scale=7", "28", "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024")
+    DKP_MODEL("sd3.5_medium", "", "shift=3", "sampler=dpmpp_2m guidance.scale=5", "50", "Stable Diffusion 3.5 medium; sd3.5's own program") /* sd3_infer.py, November 2024 */
+    DKP_MODEL("sd3.5_turbo", "", "shift=3", "", "4", "Stable Diffusion 3.5 large turbo")
+    DKP_MODEL("flux_dev", "", "shift=3 use_dynamic_shifting=true", "", "50 4096 3.5 1", "Flux.1 dev, 1024 x 1024 pixels")
+    DKP_MODEL("flux_schnell", "", "", "", "4 0 0 1", "Flux.1 schnell")
+    DKP_MODEL("flux2_dev", "", "use_dynamic_shifting=true", "condition_scale=1", "50 4096 4 1 1", "Flux.2 dev, 1024 x 1024 pixels") /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
+    DKP_MODEL("flux2_klein", "", "use_dynamic_shifting=true", "condition_scale=1", "4 4096 0 1 1", "Flux.2 klein, distilled, 1024 x 1024 pixels") /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
+    DKP_MODEL("flux2_klein_base", "", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", "50 4096 0 1 1",
         "Flux.2 klein base, 1024 x 1024 pixels") /* diffusers pipeline_flux2_klein.py, August 2026 */
-    DKP_MODEL("z_image_turbo", "", "shift=3", "condition=data condition_scale=1 negated=1", 8, 0, 0, 1, 0, "Z-Image-Turbo") /* Z-Image src/config, inference.py, January 2026 */
-    DKP_MODEL("z_image", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=5", 49, 0, 0, 1, 0,
+    DKP_MODEL("z_image_turbo", "", "shift=3", "condition=data condition_scale=1 negated=1", "8 0 0 1", "Z-Image-Turbo") /* Z-Image src/config, inference.py, January 2026 */
+    DKP_MODEL("z_image", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=5", "49 0 0 1",
         "Z-Image; its program counts a 50th step, which goes nowhere") /* Z-Image README.md, src/zimage/pipeline.py, January 2026 */
-    DKP_MODEL("lumina2", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", 50, 0, 0, 1, 0,
+    DKP_MODEL("lumina2", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", "50 0 0 1",
         "Lumina Image 2.0; its program gives G the norm of C, token by token") /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
-    DKP_MODEL("hidream", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "negated=1 guidance.scale=5", 50, 0, 0, 0, 0, "HiDream-I1 full") /* HiDream-I1 inference.py, June 2025 */
-    DKP_MODEL("hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", 28, 0, 0, 0, 0, "HiDream-I1 dev") /* the same file */
-    DKP_MODEL("hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", 16, 0, 0, 0, 0, "HiDream-I1 fast") /* the same file */
-    DKP_MODEL("kandinsky5_image", "", "shift=3", "guidance.scale=3.5", 50, 0, 0, 1, 0, "Kandinsky 5 lite, images") /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
-    DKP_MODEL("chroma", "", "", "guidance.scale=5", 35, 0, 0, 1, 0, "Chroma1, without dynamic shifting")
-    DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, 0,
+    DKP_MODEL("hidream", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "negated=1 guidance.scale=5", "50", "HiDream-I1 full") /* HiDream-I1 inference.py, June 2025 */
+    DKP_MODEL("hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", "28", "HiDream-I1 dev") /* the same file */
+    DKP_MODEL("hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", "16", "HiDream-I1 fast") /* the same file */
+    DKP_MODEL("kandinsky5_image", "", "shift=3", "guidance.scale=3.5", "50 0 0 1", "Kandinsky 5 lite, images") /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
+    DKP_MODEL("chroma", "", "", "guidance.scale=5", "35 0 0 1", "Chroma1, without dynamic shifting")
+    DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", "50 4096 0 1",
         "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token")
-    DKP_MODEL("qwen_image_edit", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", 50, 4096, 0, 1, 0,
+    DKP_MODEL("qwen_image_edit", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", "50 4096 0 1",
         "Qwen-Image-Edit, 1024 x 1024 pixels; 2509 and 2511: 40 steps; its program gives G the norm of C, token by token") /* Qwen-Image README.md, February 2026; diffusers pipeline_qwenimage_edit.py, August 2026 */
-    DKP_MODEL("cogview4", "", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", 50, 4096, 0, 1, 0,
+    DKP_MODEL("cogview4", "", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", "50 4096 0 1",
         "CogView 4, 1024 x 1024 pixels; diffusers' conversion script")
-    DKP_MODEL("auraflow", "", "shift=1.73", "guidance.scale=3.5", 50, 0, 0, 0, 0, "AuraFlow")
-    DKP_MODEL("omnigen", "", "num_train_timesteps=1 invert_sigmas=true", "", 50, 0, 0, 1, 0, "OmniGen; diffusers' conversion script")
-    DKP_MODEL("ltx_video", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", 50, 4224, 0, 1, 0,
+    DKP_MODEL("auraflow", "", "shift=1.73", "guidance.scale=3.5", "50", "AuraFlow")
+    DKP_MODEL("omnigen", "", "num_train_timesteps=1 invert_sigmas=true", "", "50 0 0 1", "OmniGen; diffusers' conversion script");
+static const char dkp_film_models[] =
+    DKP_MODEL("ltx_video", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", "50 4224 0 1",
         "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script")
-    DKP_MODEL("ltx2", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", 40, 4096, 0, 1, 0,
+    DKP_MODEL("ltx2", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", "40 4096 0 1",
         "LTX-2, video; branches: 2 perturbed, 3 without the sound; the sound's scale is 7") /* LTX-2 ltx_pipelines/utils/constants.py, August 2026 */
-    DKP_MODEL("mochi", "", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", 64, 0, 0, 1, 0, "Mochi 1; diffusers' pipeline") /* pipeline_mochi.py, August 2026 */
-    DKP_MODEL("kandinsky5", "", "shift=10", "guidance.scale=5", 50, 0, 0, 1, 0, "Kandinsky 5, video") /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
-    DKP_MODEL("hunyuan_video", "", "shift=7", "", 50, 0, 6, 1, 0, "HunyuanVideo; Kong et al. 2024")
-    DKP_MODEL("hunyuan_video1.5", "", "shift=5", "guidance.scale=6", 50, 0, 0, 1, 0,
+    DKP_MODEL("mochi", "", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", "64 0 0 1", "Mochi 1; diffusers' pipeline") /* pipeline_mochi.py, August 2026 */
+    DKP_MODEL("kandinsky5", "", "shift=10", "guidance.scale=5", "50 0 0 1", "Kandinsky 5, video") /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
+    DKP_MODEL("hunyuan_video", "", "shift=7", "", "50 0 6 1", "HunyuanVideo; Kong et al. 2024")
+    DKP_MODEL("hunyuan_video1.5", "", "shift=5", "guidance.scale=6", "50 0 0 1",
         "HunyuanVideo 1.5 from text or image for 480 pixels; for 720 shift is 9, from an image 7") /* HunyuanVideo-1.5 hyvideo/commons, April 2026 */
-    DKP_MODEL("wan2.1", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=5", 50, 0, 0, 0, 0,
+    DKP_MODEL("wan2.1", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=5", "50",
         "Wan 2.1 for 480 pixels; for 720 flow_shift is 5")
-    DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", 40, 0, 0, 0, 2,
+    DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", "40 0 0 0 2",
         "Wan 2.2 T2V A14B: a phase of t below 0.875 for its second network, with 3/4 of the scale") /* Wan2.2 wan/configs, text2video.py, March 2026 */
-    DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", 40, 0, 0, 0, 3,
+    DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", "40 0 0 0 3",
         "Wan 2.2 I2V A14B: a phase of t below 0.9 for its second network") /* the same */
-    DKP_MODEL("wan2.2_5b", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=5", 50, 0, 0, 0, 0, "Wan 2.2 TI2V 5B") /* Wan2.2 wan/configs, March 2026 */
-    DKP_MODEL("cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", 36, 0, 0, 0, 0,
+    DKP_MODEL("wan2.2_5b", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=5", "50", "Wan 2.2 TI2V 5B") /* Wan2.2 wan/configs, March 2026 */
+    DKP_MODEL("cosmos", "EDMEulerScheduler", "final_sigmas_type=sigma_min", "guidance.scale=8", "36",
         "Cosmos 1.0; diffusers' conversion script")
-    DKP_MODEL("cosmos_predict2.5", "UniPCMultistepScheduler", "FLOWS use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", 36, 0, 0, 0, 0,
+    DKP_MODEL("cosmos_predict2.5", "UniPCMultistepScheduler", "FLOWS use_karras_sigmas=true sigma_min=0.01 sigma_max=200", "guidance.scale=8", "36",
         "Cosmos Predict 2.5; diffusers' conversion script")
-    DKP_MODEL("cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", 50, 0, 0, 0, 0,
+    DKP_MODEL("cogvideox_2b", "CogVideoXDDIMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing", "guidance.scale=6", "50",
         "CogVideoX 2B; Yang et al. 2024")
-    DKP_MODEL("cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", 50, 0, 0, 0, 0,
-        "CogVideoX 5B; Yang et al. 2024") /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
-    DKP_MODEL("sana", "DPMSolverMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=4.5", 20, 0, 0, 0, 0, "Sana; Xie et al. 2024")
-    DKP_MODEL("pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", 20, 0, 0, 0, 0, "PixArt alpha and sigma; Chen et al. 2023")
-    DKP_MODEL("deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", 100, 0, 0, 0, 0,
+    DKP_MODEL("cogvideox_5b", "CogVideoXDPMScheduler", "clip_sample=false prediction_type=v_prediction rescale_betas_zero_snr=true timestep_spacing=trailing snr_shift_scale=1", "guidance.scale=6", "50",
+        "CogVideoX 5B; Yang et al. 2024"); /* CogVideo inference/cli_demo.py; diffusers' conversion script, August 2026 */
+static const char dkp_other_models[] =
+    DKP_MODEL("sana", "DPMSolverMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=4.5", "20", "Sana; Xie et al. 2024")
+    DKP_MODEL("pixart", "DPMSolverMultistepScheduler", "", "guidance.scale=4.5", "20", "PixArt alpha and sigma; Chen et al. 2023")
+    DKP_MODEL("deepfloyd_if", "DDPMScheduler", "beta_schedule=squaredcos_cap_v2 variance_type=learned_range thresholding=true dynamic_thresholding_ratio=0.95 sample_max_value=1.5", "guidance.scale=7", "100",
         "DeepFloyd IF, first stage")
-    DKP_MODEL("stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", 20, 0, 0, 0, 0, "Stable Cascade; Pernias et al. 2023")
-    DKP_MODEL("stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", 100, 0, 0, 0, 0, "Stable Audio Open; Evans et al. 2024")
-    DKP_MODEL("ace_step1.5_turbo", "", "num_train_timesteps=1 shift=3", "", 8, 0, 0, 1, 0, "ACE-Step 1.5 turbo, music") /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
+    DKP_MODEL("stable_cascade", "DDPMWuerstchenScheduler", "", "guidance.scale=4", "20", "Stable Cascade; Pernias et al. 2023")
+    DKP_MODEL("stable_audio", "CosineDPMSolverMultistepScheduler", "", "guidance.scale=7", "100", "Stable Audio Open; Evans et al. 2024")
+    DKP_MODEL("ace_step1.5_turbo", "", "num_train_timesteps=1 shift=3", "", "8 0 0 1", "ACE-Step 1.5 turbo, music") /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     DKP_MODEL("ace_step1.5", "", "num_train_timesteps=1 shift=3",
-        "guidance.scale=7 guidance.projected=1 guidance.momentum=-0.75 guidance.limit=2.5 guidance.space=velocity", 32, 0, 0, 1, 0,
+        "guidance.scale=7 guidance.projected=1 guidance.momentum=-0.75 guidance.limit=2.5 guidance.space=velocity", "32 0 0 1",
         "ACE-Step 1.5 base, music; its program takes norms channel by channel") /* ACE-Step-1.5 acestep/inference.py; diffusers pipeline_ace_step.py, August 2026 */
-    DKP_MODEL("vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", 10, 0, 0, 0, 0,
+    DKP_MODEL("vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", "10",
         "VibeVoice, speech") /* VibeVoice demo/inference_from_file.py, December 2025 */
-    DKP_MODEL("f5_tts", "", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", 32, 0, 0, 1, 0,
+    DKP_MODEL("f5_tts", "", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", "32 0 0 1",
         "F5-TTS, speech; Chen et al. 2024") /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
-    DKP_MODEL("hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", 50, 0, 0, 0, 0, "Hunyuan3D 2.1, shapes") /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
-    DKP_MODEL("trellis", "", "shift=3", "guidance.scale=8.5 guidance.noise_min=0.999999", 12, 0, 0, 1, 0,
+    DKP_MODEL("hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", "50", "Hunyuan3D 2.1, shapes") /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
+    DKP_MODEL("trellis", "", "shift=3", "guidance.scale=8.5 guidance.noise_min=0.999999", "12 0 0 1",
         "TRELLIS, structure; latents: guidance.scale=4") /* TRELLIS app.py, trellis/pipelines/samplers; its pipeline.json as others print it, August 2026 */
-    DKP_MODEL("pi0", "", "num_train_timesteps=1", "", 10, 0, 0, 1, 0, "pi0, pi0.5, actions") /* openpi src/openpi/models/pi0.py, June 2026 */
-    DKP_MODEL("gr00t", "", "invert_sigmas=true", "condition_rounding=down", 4, 0, 0, 1, 0, "GR00T N1.7, actions") /* lerobot policies/groot/groot_n1_7.py, August 2026 */
-    DKP_MODEL("diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", 100, 0, 0, 0, 0,
+    DKP_MODEL("pi0", "", "num_train_timesteps=1", "", "10 0 0 1", "pi0, pi0.5, actions") /* openpi src/openpi/models/pi0.py, June 2026 */
+    DKP_MODEL("gr00t", "", "invert_sigmas=true", "condition_rounding=down", "4 0 0 1", "GR00T N1.7, actions") /* lerobot policies/groot/groot_n1_7.py, August 2026 */
+    DKP_MODEL("diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", "100",
         "Diffusion Policy, actions; Chi et al. 2023") /* diffusion_policy/config, December 2024 */
-    DKP_MODEL("sana_sprint", "SCMScheduler", "", "", 2, 0, 4.5f, 0, 0, "Sana-Sprint, TrigFlow; Chen et al. 2025")
-    DKP_MODEL("consistency_model", "CMStochasticIterativeScheduler", "", "", 2, 0, 0, 0, 0, "consistency models; Song et al. 2023")
-    DKP_MODEL("edm", "EDMEulerScheduler", "", "sampler=heun", 18, 0, 0, 0, 0, "EDM's models of CIFAR-10; Karras et al. 2022, table 1")
-    DKP_MODEL("ddpm", "DDPMScheduler", "", "", 1000, 0, 0, 0, 0, "DDPM's own models; Ho et al. 2020")
-    DKP_MODEL("score_sde_ve", "ScoreSdeVeScheduler", "", "", 2000, 0, 0, 0, 0, "NCSN++ of score_sde; Song et al. 2021")
-};
+    DKP_MODEL("sana_sprint", "SCMScheduler", "", "", "2 0 4.5", "Sana-Sprint, TrigFlow; Chen et al. 2025")
+    DKP_MODEL("consistency_model", "CMStochasticIterativeScheduler", "", "", "2", "consistency models; Song et al. 2023")
+    DKP_MODEL("edm", "EDMEulerScheduler", "", "sampler=heun", "18", "EDM's models of CIFAR-10; Karras et al. 2022, table 1")
+    DKP_MODEL("ddpm", "DDPMScheduler", "", "", "1000", "DDPM's own models; Ho et al. 2020")
+    DKP_MODEL("score_sde_ve", "ScoreSdeVeScheduler", "", "", "2000", "NCSN++ of score_sde; Song et al. 2021");
 /* clang-format on */
 #undef DKP_MODEL
 
 DK_API int dk_model_at(int i, dk_model_info *m) {
-    if (i < 0 || i >= DKP_COUNT(dkp_models)) return 0;
-    const char *text = dkp_models[i].texts, **const to[] = {&m->name, &m->class_name, &m->settings, &m->more, &m->about};
-    for (int k = 0; k < DKP_COUNT(to); k++, text += strlen(text) + 1) *to[k] = text;
+    static const char *const lists[] = {dkp_image_models, dkp_film_models, dkp_other_models};
+    const char *numbers = "", **const to[] = {&m->name, &m->class_name, &m->settings, &m->more, &numbers, &m->about};
+    double v[5] = {0};
+    if (i < 0) return 0;
+    for (int k = 0; k < DKP_COUNT(lists) && i >= 0; k++)
+        for (const char *text = lists[k]; *text && i >= 0; i--)
+            for (int n = 0; n < DKP_COUNT(to); n++, text += strlen(text) + 1) *to[n] = text;
+    if (i >= 0) return 0;
+    for (int n = 0; *numbers; n++, numbers += *numbers == ' ') dkp_read_real(&numbers, &v[n]);
     if (!*m->class_name) m->class_name = "FlowMatchEulerDiscreteScheduler";
-    m->steps = dkp_models[i].steps, m->tokens = dkp_models[i].tokens, m->told_scale = (double)dkp_models[i].told;
-    int special = dkp_models[i].special;
-    m->to_zero = dkp_models[i].to_zero, m->mu = special == 1 ? dkp_flux2_mu : NULL;
-    m->phase = special > 1 ? &dkp_second_networks[special - 2] : NULL, m->schedule = special == 2 ? dkp_second_scale : NULL;
+    m->steps = (int)v[0], m->tokens = v[1], m->told_scale = v[2], m->to_zero = v[3] > 0, m->mu = v[4] > 0 && v[4] < 2 ? dkp_flux2_mu : NULL;
+    m->phase = v[4] > 1 ? &dkp_second_networks[(int)v[4] - 2] : NULL, m->schedule = v[4] > 1 && v[4] < 3 ? dkp_second_scale : NULL;
     return 1;
 }
 
-static const char *dkp_model_name(int i) { return i < DKP_COUNT(dkp_models) ? dkp_models[i].texts : NULL; }
+static const char *dkp_model_name(int i) {
+    dk_model_info m;
+    return dk_model_at(i, &m) ? m.name : NULL;
+}
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dk_config set;
@@ -13224,10 +13227,10 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     dk_model_info row;
-    int i = 0;
+    int found = 0;
     if (!c) return DK_ERROR_CONFIG;
-    while (model && dk_model_at(i, &row) && !dkp_same_name(name, row.name, 1)) i++;
-    if (!model || i == DKP_COUNT(dkp_models))
+    for (int i = 0; model && !found && dk_model_at(i, &row); i++) found = dkp_same_name(name, row.name, 1);
+    if (!found)
         return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
     memset(&given, 0, sizeof given);
     if (more) given = *more;
