@@ -47,22 +47,19 @@ static int fuzz_callbacks(const uint8_t *bytes, size_t size) {
     int ended = 0, asked = 0;
     memset(&l, 0, sizeof l);
     whole_read(&in, &w);
-    if (!whole_reference(&w, want, &ended) || !ended) return 0;
+    if (!whole_open(&w)) return 0;
+    if (!whole_reference(&w, want, &ended) || !ended) return whole_close(&w);
     unsigned device = fuzz_byte(&in) % 2;
     l.network.fails = (int)(fuzz_byte(&in) % 12), l.network.kind = (int)fuzz_byte(&in);
     l.progress.fails = (int)(fuzz_byte(&in) % 12), l.progress.kind = (int)fuzz_byte(&in);
     w.calls.fails = (int)(fuzz_byte(&in) % 12), w.calls.kind = (int)fuzz_byte(&in);
     l.run = &run;
     w.c.progress = callbacks_progress, w.c.progress_user = &l;
-    if (device) { /* the plan says whether there is room */
-        if (!whole_begin(&w, 0, &run, x)) return 0;
-        device = (unsigned)whole_fits_queue(dk_run_plan(&run), &w.c);
-        dk_end(&run);
-    }
+    if (w.plan.attempt || !whole_fits_queue(&w.plan, &w.c)) device = 0;
     w.device.lost = device && w.calls.kind & 64;
     if (w.device.lost) FUZZ_PROMISE(!whole_begin(&w, 1, &run, x));
     w.device.lost = 0;
-    if (!callbacks_are_seen(&w, &l, (int)device) || !whole_begin(&w, (int)device, &run, x)) return 0;
+    if (!callbacks_are_seen(&w, &l, (int)device) || !whole_begin(&w, (int)device, &run, x)) return whole_close(&w);
     while (dk_continue(&run, callbacks_denoise, &l) != DK_OK && ++asked < 6) FUZZ_PROMISE(run.message[0]);
     fuzz_met[FUZZ_FAILED] += (unsigned)asked, fuzz_met[FUZZ_DEVICES] += device;
     FUZZ_PROMISE(run.status == DK_OK);
@@ -70,7 +67,7 @@ static int fuzz_callbacks(const uint8_t *bytes, size_t size) {
     whole_bring(&run, x);
     dk_end(&run);
     FUZZ_PROMISE(whole_same(x, want, &w.c));
-    return 0;
+    return whole_close(&w);
 }
 
 #endif

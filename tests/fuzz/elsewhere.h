@@ -43,12 +43,9 @@ static int fuzz_elsewhere(const uint8_t *bytes, size_t size) {
     size_t length;
     whole_read(&in, &w);
     unsigned devices = fuzz_byte(&in) % 16, before = fuzz_byte(&in) % 32;
-    if (!whole_tried(&w.c) || !come_far(&w, 0, (int)before, &run, x)) return 0;
-    int room = whole_fits_queue(dk_run_plan(&run), &w.c);
-    if (room && devices & 1) { /* the save is a device's */
-        dk_end(&run);
-        if (!come_far(&w, 1, (int)before, &run, x)) return 0;
-    }
+    if (!whole_open(&w)) return 0;
+    int room = whole_fits_queue(&w.plan, &w.c) && !(w.plan.attempt && w.c.guidance.schedule); /* each attempt's plan is another */
+    if (!come_far(&w, room && devices & 1, (int)before, &run, x)) return whole_close(&w);
     unsigned char *saved = save_of(&run, &length);
     int ended = whole_finish(&run);
     whole_bring(&run, x);
@@ -64,7 +61,7 @@ static int fuzz_elsewhere(const uint8_t *bytes, size_t size) {
         dk_end(&other);
     }
     free(saved);
-    return 0;
+    return whole_close(&w);
 }
 
 static int fuzz_forged(const uint8_t *bytes, size_t size) {
@@ -75,16 +72,17 @@ static int fuzz_forged(const uint8_t *bytes, size_t size) {
     int ended = 0;
     size_t length;
     whole_read(&in, &w);
-    if (fuzz_byte(&in) % 2 && !w.c.phases) whole_control(&in, &w.c.sampler);
+    if (fuzz_byte(&in) % 4 == 0 && !w.c.phases) whole_control(&in, &w.c.sampler);
     unsigned how = fuzz_byte(&in);
-    if (!whole_tried(&w.c) || !come_far(&w, 0, (int)(how % 16), &run, x)) return 0;
+    if (!whole_open(&w)) return 0;
+    if (!come_far(&w, 0, (int)(how % 16), &run, x)) return whole_close(&w);
     fuzz_met[FUZZ_BEGUN]++;
     unsigned char *saved = save_of(&run, &length);
     if (saved) {
         forge(&in, saved, length);
         if (how & 16) { /* into one that has come less far */
             dk_end(&run);
-            if (!come_far(&w, 0, 0, &run, x)) return free(saved), 0;
+            if (!come_far(&w, 0, 0, &run, x)) return free(saved), whole_close(&w);
         }
         dk_status status = dk_load(&run, saved, length);
         FUZZ_PROMISE(status == DK_OK || (status == DK_ERROR_SAVED && run.message[0]));
@@ -95,7 +93,7 @@ static int fuzz_forged(const uint8_t *bytes, size_t size) {
         if (status != DK_OK && whole_reference(&w, want, &ended) && ended) FUZZ_PROMISE(done && whole_same(x, want, &w.c));
     }
     dk_end(&run), free(saved);
-    return 0;
+    return whole_close(&w);
 }
 
 #endif

@@ -56,9 +56,9 @@ static int fuzz_plan(const uint8_t *bytes, size_t size) {
     double worst;
     int ended = 0;
     whole_read(&in, &w);
+    if (!whole_tried(&w.c)) return 0;
     int runs = whole_reference(&w, x, &ended);
     memset(&plan, 0, sizeof plan), memset(&copy, 0, sizeof copy);
-    if (!whole_tried(&w.c)) return 0;
     if (dk_record(&plan, &w.c) != DK_OK) {
         FUZZ_PROMISE(!runs && w.c.message[0]);
         return 0;
