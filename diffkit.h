@@ -655,7 +655,8 @@ typedef struct dk_guidance {
     dk_ramp ramps[DK_RAMPS]; /* scale, one ramp after the other, for all steps; in text "schedule=7x45+3x3", "schedule=1to7" */
     double away[DK_BRANCHES - 2]; /* from branch 2 .. 5; in text away2 .. away5 */
 
-    /* Instead of this sum, zero_star and projected. Where guidance holds, the first `branches` (0: 2) are evaluated. */
+    /* Instead of this sum, zero_star and projected. Where guidance holds, the first `branches` (0: 2) are evaluated, or more, up to
+       the last that weighs something. */
     dk_guider_fn guider; /* NULL: none */
     void *guider_user;
     int branches, memory;
@@ -8372,7 +8373,7 @@ DKP_ONCE static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_lev
                        (k == 1 && (g->zero_star || g->projected || (with_uncond && h->on)));
         if (h->wanted[k]) h->branches = k + 1;
     }
-    h->wanted[0] = 1;
+    for (int k = 0; k == 0 || (g->guider && k < h->branches); k++) h->wanted[k] = 1;
     if (h->branches < 2) g->rescale = 0;
 }
 

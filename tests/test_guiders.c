@@ -252,12 +252,14 @@ static void outputs_come_as_what_space_says(void **state) {
     } rows[] = {{"default", 0, 1}, {"velocity", 0, 1}, {"x0", 1, -0.5}, {"eps", 1, 0.5}};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int doubled = 0; doubled < 2; doubled++) {
+        for (int how = 0; how < 4; how++) {
+            const int doubled = how & 1;
             watched w = watched_of(6, 0);
-            dk_config c = table_config("guidance.scale=2 guidance.branches=6 guidance.away5=0.25", 1);
+            dk_config c = table_config("guidance.scale=2 guidance.away5=0.25", 1);
             dk_real x[SIZE];
             char space[40];
             snprintf(space, sizeof space, "guidance.space=%s", rows[i].space);
+            c.guidance.branches = how & 2 ? 6 : 0; /* six weigh something anyway */
             assert_int_equal(dk_config_set(&c, space), DK_OK);
             c.guidance.guider = watching, c.guidance.guider_user = &w, c.guidance.doubled = doubled;
             table_network n = run_table(&c, x);

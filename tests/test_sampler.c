@@ -619,11 +619,12 @@ static void warmed_up_multistep_methods_have_their_order_over_all_of_flow(void *
     }
 }
 
-/* With more steps mean and variance of the data come out, whatever the family: every draw is followed. Consistency
-   samplers do not promise it, and smld leaves what it does not get rid of. */
+/* With more steps mean and variance of the data come out, whatever the family: every draw is followed, all samplers' in all
+   families. Consistency samplers do not promise it, and smld leaves what it does not get rid of. First orders hardly show by
+   this many steps where the first ones are long: on vp_cosine, and for noise with long memory from alpha = 0. */
 static void all_samplers_converge_on_all_families(void **state) {
     check_gaussian g = {0.7, 0.5, DK_PREDICT_V, 0, 0};
-    int wrong = 0;
+    int wrong = 0, pairs = 0;
     (void)state;
     for (int k = 0; dk_sampler_at(k); k++)
         for (int f = 0; f < FAMILIES; f++) {
@@ -633,10 +634,14 @@ static void all_samplers_converge_on_all_families(void **state) {
             double few = moments_error(dk_schedule_at(f)->name, s, 24, &g),
                    many = moments_error(dk_schedule_at(f)->name, s, 96, &g);
             if (getenv("ORDERS")) print_message("%30s %14s %9.2e %9.2e\n", s.name, dk_schedule_at(f)->name, few, many);
-            if (!(many < 0.6 && (many < 0.8 * few || many < 1e-3)))
-                print_error("%s on %s: %g, then %g\n", s.name, dk_schedule_at(f)->name, few, many), wrong++;
+            const char *family = dk_schedule_at(f)->name;
+            const double most = strcmp(family, "vp_zero_snr") ? 0.1 : 0.6, share = strcmp(family, "vp_cosine") ? 0.6 : 0.76;
+            pairs++;
+            if (!(many < most && (many < share * few || many < 1e-3)))
+                print_error("%s on %s: %g, then %g\n", s.name, family, few, many), wrong++;
         }
     assert_int_equal(wrong, 0);
+    assert_true(pairs >= 100 * FAMILIES);
 }
 
 /* With S_noise = 1 churn keeps the marginal, so what remains is the error of Heun's method. */
