@@ -2046,7 +2046,7 @@ static double dkp_time_at(const dk_schedule *s, double v) {
         minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
                           : v > 1e150                   ? dkp_log(v)
                                                         : 0.5 * dkp_log1p(v * v);
-        if (minus_log_alpha >= HUGE_VAL) return HUGE_VAL;
+        if (minus_log_alpha <= 0 || minus_log_alpha >= HUGE_VAL) return minus_log_alpha;
         return 2 * minus_log_alpha / (half + dkp_sqrt(half * half + span * minus_log_alpha));
     default: return v < HUGE_VAL ? v / (dkp_shift(s) + v) : 1;
     }
@@ -7972,6 +7972,8 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
     dk_status status = DK_OK;
     if (!c->phases != !c->phase_count || c->phase_count < 0)
         return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
+    if ((double)c->phase_count * dkp_way_steps(c) > 1e7) /* each step looks for its own */
+        return dkp_fail(message, "phase_count", c->phase_count, "at most 10000000 divided by the steps that are run");
     for (int k = 0; k < c->phase_count && status == DK_OK; k++) {
         const dk_phase *p = &c->phases[k];
         int by_level = p->step == 0, any = p->unit || dkp_set(p->level) || p->sampler || p->guidance;

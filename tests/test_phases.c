@@ -265,7 +265,10 @@ static void refusals_name_phase_and_field(void **state) {
     c.phase_count = -1;
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "phase_count = -1: must be as many as phases has");
-    c.phase_count = 2;
+    c.phase_count = 11, c.steps = 1000000; /* each step would look at each */
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "phase_count = 11: must be at most 10000000 divided by the steps that are run");
+    c.phase_count = 2, c.steps = 6;
     assert_int_equal(dk_record(&plan, &c), DK_OK);
     for (int i = 0; i < COUNT(rows); i++) {
         dk_config set = c;

@@ -128,6 +128,10 @@ static void ends_are_exact(void **state) {
     check_near(dk_level_at(&shifted, DK_UNIT_T, 1).sigma, 1, 0, "shifted sigma");
     check_near(dk_level_at(&zero, DK_UNIT_T, 0).alpha, dk_level_at(&plain, DK_UNIT_T, 0).alpha, 1e-15,
                "first alpha kept");
+    dk_schedule still = dk_vp(5e-324, 20), sub = still; /* half of beta_min is 0 */
+    sub.family = DK_FAMILY_SUB_VP;
+    check_near(dk_level_at(&still, DK_UNIT_SIGMA, 0).t, 0, 0, "time of data");
+    check_near(dk_level_at(&sub, DK_UNIT_SIGMA, 0).t, 0, 0, "time of data");
 }
 
 static void table_is_linear_in_lambda_between_timesteps(void **state) {
