@@ -1647,7 +1647,7 @@ static const dkp_generator *dkp_generator_at(int i);
 #define dkp_grid_by_name(name, grid) ((void)0)
 #define dkp_sampler_by_name(name, sampler) ((void)0)
 #define dkp_way_by_name(name) NULL
-#define dkp_generator_at(i) NULL
+#define dkp_generator_at(i) ((const dkp_generator *)NULL)
 #endif
 
 

@@ -4,6 +4,7 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+void *__cdecl memchr(const void *v, int c, size_t n);
 int __cdecl memcmp(const void *a, const void *b, size_t n);
 void *__cdecl memcpy(void *to, const void *from, size_t n);
 void *__cdecl memmove(void *to, const void *from, size_t n);
