@@ -7319,9 +7319,9 @@ enum {
     X('1', "sampler.s_noise", sampler.noise_excess, 0, "0 .. 1e30") \
     X('r', "sampler.churn", sampler.churn, 0, ">= 0") \
     X('R', "sampler.churn_min", sampler.churn_range[0], 0, ">= 0") \
-    X('R', "sampler.churn_max", sampler.churn_range[1], 0, ">= 0 (0: no limit)") \
+    X('R', "sampler.churn_max", sampler.churn_range[1], 0, ">= churn_min (0: no limit)") \
     X('R', "sampler.noise_min", sampler.noise_range[0], 0, ">= 0") \
-    X('R', "sampler.noise_max", sampler.noise_range[1], 0, ">= 0 (0: no limit)") \
+    X('R', "sampler.noise_max", sampler.noise_range[1], 0, ">= noise_min (0: no limit)") \
     X('r', "sampler.snr", sampler.sde.snr, 0, ">= 0") \
     X('r', "sampler.langevin_step", sampler.sde.langevin_step, 0, ">= 0") \
     X('i', "sampler.langevin_steps", sampler.sde.langevin_steps, 0, "0 .. 100000") \
@@ -8320,7 +8320,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
                                         : f.of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out: the schedule's family has no such number"
                                                                                         : "left out: the noise source has no such number");
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
-            if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, f.allowed);
+            int broken = f.kind == 'i' && strchr(value, '.');
+            if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
             return DK_ERROR_CONFIG;
         }

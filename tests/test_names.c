@@ -422,6 +422,8 @@ static void one_door_sets_everything(void **state) {
         {"model=flux", "model \"flux\" is not known; nearest: flux_dev, flux_schnell"},
         {"gird.rho=5", "setting \"gird.rho=5\": no such field; nearest: grid.rho"},
         {"steps=0", "setting \"steps=0\": must be 1 .. 1000000"},
+        {"steps=5.5", "setting \"steps=5.5\": must be a whole number"},
+        {"sampler=dpmpp_2m order=0.5", "setting \"order=0.5\": must be a whole number"},
         {"dim=0", "setting \"dim=0\": must be >= 1"},
         {"seed=18446744073709551616", "setting \"seed=18446744073709551616\": must be a whole number below 2^64"},
         {"seed=-1", "setting \"seed=-1\": must be a whole number below 2^64"},
