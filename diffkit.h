@@ -11374,7 +11374,8 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
 DKP_SMALL
 
 /* What other programs call samplers and grids. Names of one program are unique per kind. Where programs differ in what they
-   mean by a name, each has its row, and "program:name" tells them apart. Letters before a name say whose it is. */
+   mean by a name, each has its row, and "program:name" tells them apart. Letters before a name say whose it is, each program
+   having one. */
 static const char dkp_letters[] = "cakdrsinf";
 static const char *const dkp_peers[] = {"comfyui", "a1111", "k-diffusion", "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", "forge"};
 
