@@ -8076,6 +8076,10 @@ static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, 
         return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
     return DK_OK;
 }
+#undef DKP_OF_BITS
+#undef DKP_OF_GPU
+#undef DKP_ON_GPU
+#undef DKP_NOISE_WORDS
 
 /* What a generator of another program cannot do. */
 static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, char *message) {
@@ -8122,6 +8126,8 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->threads == 0) c->threads = 1;
     return dkp_resolve_noise(c, message);
 }
+#undef DKP_OF_BATCH
+#undef DKP_OF_THREADS
 
 DK_API dk_status dk_resolve(dk_config *c) {
     if (!c) return DK_ERROR_CONFIG;
@@ -9700,8 +9706,6 @@ static double dkp_total(const dk_real *a, size_t n) {
     return dkp_products(a, ones, 0, n);
 }
 
-static double dkp_squares(const dk_real *v, size_t n) { return dkp_dot(v, v, n); }
-
 /* The sum of squares of the difference of two vectors, each element in units of what is tolerated there. */
 static double dkp_errors(const dk_norm *norm, const dk_real *a, const dk_real *b, const dk_real *p,
                          const dk_real *q, size_t n) {
@@ -9740,8 +9744,8 @@ static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t 
         const dk_real *a = dkp_vector_of(work, 0, at), *b = dkp_vector_of(work, 1, at);
         double *sum = run->own.sums + DKP_PARTIAL * i;
         sum[0] = errors ? dkp_errors(norm, a, b, dkp_vector_of(work, 2, at), dkp_vector_of(work, 3, at), n)
-                        : dkp_squares(a, n);
-        sum[1] = errors || !b ? (double)n : dkp_squares(b, n);
+                        : dkp_dot(a, a, n);
+        sum[1] = errors || !b ? (double)n : dkp_dot(b, b, n);
         if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
         if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
     }
@@ -9801,6 +9805,8 @@ static void dkp_quantile_range(const dkp_work *work, int part, size_t first, siz
     for (size_t b = first; b < end; b++)
         run->own.sums[b] = dkp_quantile(dkp_vector_of(work, 0, b * run->dim), run->dim, norm->share);
 }
+
+DKP_SMALL
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
     size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
@@ -9874,8 +9880,6 @@ DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
 }
 
 static const dk_backend dkp_memory_backend = {NULL, dkp_rows, dkp_norms, NULL, NULL, NULL, NULL, NULL};
-
-DKP_SMALL
 
 static const dk_backend *dkp_backend(const dk_run *run) {
     return run->config.backend ? run->config.backend : &dkp_memory_backend;
@@ -13291,6 +13295,7 @@ DKP_FAST
 #undef dkp_sqrtf
 #undef DKP_COUNT
 #undef DKP_DISPATCH
+#undef DKP_STORE_PAST
 #undef DKP_SAYS
 #undef DKP_FLAG
 #undef DKP_REFUSE
@@ -13309,6 +13314,18 @@ DKP_FAST
 #undef DKP_AVX512
 #undef dkp_words_avx2
 #undef dkp_words_avx512
+#undef dkp_quirk
+#undef dkp_count_timesteps
+#undef dkp_stage_in_time
+#undef dkp_pure_stage
+#undef dkp_other_average
+#undef dkp_bins
+#undef dkp_published
+#undef dkp_peer_sampler
+#undef dkp_grid_by_name
+#undef dkp_sampler_by_name
+#undef dkp_way_by_name
+#undef dkp_generator_at
 #undef DKP_CHOOSE
 #undef DKP_COMPILE_TWICE
 #undef DKP_APART
