@@ -1736,26 +1736,19 @@ static const struct {
     double a, b;    /* the family's numbers */
     int zero_terminal_snr;
 } dkp_schedules[] = {
-#define DKP_SCHEDULE(name, about, family, a, b) {{name, about}, DK_FAMILY_##family, DK_BETAS_LINEAR, a, b, 0}
-#define DKP_DISCRETE(name, about, betas, a, b, zero_snr) \
-    {{name, about}, DK_FAMILY_VP_DISCRETE, DK_BETAS_##betas, a, b, zero_snr}
-    DKP_SCHEDULE("flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022", FLOW, 1, 0),
-    DKP_SCHEDULE("ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021", VE, 0.01, 50),
-    DKP_SCHEDULE("edm", "sigma = t, 0.002 to 80; Karras et al. 2022", EDM, 0.002, 80),
-    DKP_SCHEDULE("vp", "VP SDE, beta 0.1 to 20; Song et al. 2021", VP, 0.1, 20),
-    DKP_SCHEDULE("sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021", SUB_VP, 0.1, 20),
-    DKP_SCHEDULE("cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023", COSINE, 0, 0),
-    DKP_DISCRETE("vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020", LINEAR, 1e-4, 0.02, 0),
-    DKP_DISCRETE("vp_scaled_linear",
-                 "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022", SCALED_LINEAR,
-                 0.00085, 0.012, 0),
-    DKP_DISCRETE("vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021", COSINE, 0, 0, 0),
-    DKP_SCHEDULE("vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021", VP_COSINE,
-                 0.008, 0),
-    DKP_DISCRETE("vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023",
-                 SCALED_LINEAR, 0.00085, 0.012, 1),
-#undef DKP_SCHEDULE
-#undef DKP_DISCRETE
+    {{"flow", "flow matching, alpha = 1 - t, sigma = t; Lipman et al. 2022"}, DK_FAMILY_FLOW, DK_BETAS_LINEAR, 1, 0, 0},
+    {{"ve", "VE, sigma = 0.01 (50/0.01)^t; Song et al. 2021"}, DK_FAMILY_VE, DK_BETAS_LINEAR, 0.01, 50, 0},
+    {{"edm", "sigma = t, 0.002 to 80; Karras et al. 2022"}, DK_FAMILY_EDM, DK_BETAS_LINEAR, 0.002, 80, 0},
+    {{"vp", "VP SDE, beta 0.1 to 20; Song et al. 2021"}, DK_FAMILY_VP, DK_BETAS_LINEAR, 0.1, 20, 0},
+    {{"sub_vp", "sub-VP SDE, beta 0.1 to 20; Song et al. 2021"}, DK_FAMILY_SUB_VP, DK_BETAS_LINEAR, 0.1, 20, 0},
+    {{"cosine_flow", "alpha = cos t, sigma = sin t; Albergo & Vanden-Eijnden 2023"}, DK_FAMILY_COSINE, DK_BETAS_LINEAR, 0, 0, 0},
+    {{"vp_linear", "DDPM, 1000 betas 1e-4 to 0.02; Ho et al. 2020"}, DK_FAMILY_VP_DISCRETE, DK_BETAS_LINEAR, 1e-4, 0.02, 0},
+    {{"vp_scaled_linear", "Stable Diffusion, sqrt(beta) linear 0.00085 to 0.012; Rombach et al. 2022"},
+     DK_FAMILY_VP_DISCRETE, DK_BETAS_SCALED_LINEAR, 0.00085, 0.012, 0},
+    {{"vp_cosine", "cosine abar, beta cut at 0.999; Nichol & Dhariwal 2021"}, DK_FAMILY_VP_DISCRETE, DK_BETAS_COSINE, 0, 0, 0},
+    {{"vp_cosine_flow", "alpha as vp_cosine's, t from 0 to 1; Nichol & Dhariwal 2021"}, DK_FAMILY_VP_COSINE, DK_BETAS_LINEAR, 0.008, 0, 0},
+    {{"vp_zero_snr", "vp_scaled_linear rescaled to zero terminal SNR; Lin et al. 2023"},
+     DK_FAMILY_VP_DISCRETE, DK_BETAS_SCALED_LINEAR, 0.00085, 0.012, 1},
 };
 
 DK_API const dk_named *dk_schedule_at(int i) {
