@@ -1373,7 +1373,9 @@ static int add_kernel(const arguments *a, char **texts, int *kernels, char *kern
         if (strcmp(texts[k], kernel) == 0) return free(kernel), k;
     snprintf(name, sizeof name, "kernel%d.%s", *kernels, shader_table[a->language].ending);
     FILE *out = kernel ? open_in(a->folder, name) : NULL;
-    if (!out || fputs(kernel, out) < 0 || fclose(out)) return free(kernel), -1;
+    int failed = !out || fputs(kernel, out) < 0;
+    if (out && fclose(out)) failed = 1;
+    if (failed) return free(kernel), -1;
     texts[*kernels] = kernel;
     return (*kernels)++;
 }
