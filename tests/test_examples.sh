@@ -116,9 +116,15 @@ same_noise() {
     mkdir -p "$dir/noise" && run "$build/diffkit" shader --language c --folder "$dir/noise" --schedule flow --sampler euler &&
         "${CC:-cc}" -std=c11 -O1 -ffp-contract=off -I. -DKERNEL="\"$dir/noise/kernel0.c\"" tests/backend/noise.c -o "$dir/noise/run" -lm && "$dir/noise/run"
 }
+same_norm() { # KIND FOLDER: of the kernels in C there
+    kernel=$(sed -n "/\"kind\": \"$1\"/{n;s/^ \"kernel\": \([0-9]*\).*/\1/p;q}" "$dir/c/$2/dispatch.json") && [ -n "$kernel" ] &&
+        "${CC:-cc}" -std=c11 -O1 -DKERNEL="\"$dir/c/$2/kernel$kernel.c\"" -DKIND="\"$1\"" tests/backend/norm.c -o "$dir/norm" -lm && "$dir/norm"
+}
 if builds "shaders" diffkit; then
     for language in glsl hlsl wgsl opencl cuda c; do check "shaders are written in $language" writes $language; done
     check "noise of a kernel is the library's" same_noise
+    check "a kernel's norm: ratio" same_norm ratio ratio
+    for kind in deviation limit projection quantile; do check "a kernel's norm: $kind" same_norm $kind norms; done
     takes glsl glslangValidator glslangValidator -V --target-env vulkan1.0 -o "$dir/out.spv"
     takes hlsl glslangValidator glslangValidator -D -V -e main -S comp -o "$dir/out.spv"
     takes c cc cc -std=c11 -Wall -Wno-unused -Werror -fsyntax-only
