@@ -10128,7 +10128,7 @@ static int dkp_pace_fits(dk_recorder *r, dkp_pace *p) {
     double start = dkp_control_axis(r, &p->from), way;
     p->end = dkp_control_axis(r, &p->to), way = p->end < start ? -1 : 1;
     double gone = way * (p->at - start), ahead = way * (p->next - p->at), left = way * (p->end - p->next);
-    if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(ahead > 0) || !(left >= 0) || !(p->h > 0)) return 0;
+    if (!(first ? gone >= 0 && gone <= 0 : gone > 0) || !(measures ? ahead >= 0 : ahead > 0 && p->h > 0) || !(left >= 0)) return 0;
     if (!first) p->from = dkp_level_on_axis(r, p->at);
     if (left > 0) p->to = dkp_level_on_axis(r, p->next);
     return 1;

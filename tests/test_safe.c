@@ -587,6 +587,15 @@ static void runs_that_are_over_save_and_load(void **state) {
     assert_int_equal(dk_continue(&run, noisy_network, &random), DK_ERROR_STEP);
     assert_string_equal(run.message, "the run had ended before it was saved: the step size became too small");
     dk_end(&run);
+    /* A range without length, where a first step is sought in vain. */
+    c.sampler.control.rtol = c.sampler.control.atol = 0.05, c.steps = 1, c.grid.quirks = DK_QUIRK_CLEAN_TWICE;
+    for (int at = 1; at < 3; at++) {
+        save_after(&c, at);
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_OK);
+        assert_int_equal(dk_continue(&run, check_nonlinear, NULL), DK_ERROR_STEP);
+        dk_end(&run);
+    }
     for (int doubled = 0; doubled < 2; doubled++) { /* a result that is found on its way into x, or in it */
         c = check_config("edm", "euler", 4);
         c.prediction = DK_PREDICT_EPS, c.dim = DIM, c.schedule.sigma_min = c.schedule.t_min = 50;
