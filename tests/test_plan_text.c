@@ -103,7 +103,11 @@ static void read_scalar(reader *r) {
     if (next_is(r, "deviation of ")) {
         double a = deviation(name(r));
         next_is(r, " / deviation of ");
-        *to = a / deviation(name(r));
+        const double *v = name(r);
+        double b = deviation(v);
+        int none = fabs(v[1] - v[0]) <= 0 && fabs(v[2] - v[0]) <= 0; /* at a shared input */
+        if (!none && b < 1e-5) r->largest = HUGE_VAL;
+        *to = none ? 1 : a / b;
         return;
     }
     if (*r->at == '|') {
@@ -235,21 +239,71 @@ static uint32_t below(uint32_t *random, uint32_t n) {
     return (*random >> 16) % n;
 }
 
+/* What a config points to. */
+static dk_phase phases[2];
+static dk_sampler phase_sampler;
+static dk_guidance phase_guidance;
+static dk_table table;
+static double table_numbers[DK_TABLE_ROOM(4)];
+
+/* Phases: another sampler, other guidance, or both. */
+static void set_phases(uint32_t *random, dk_config *c) {
+    uint32_t how = 1 + below(random, 3);
+    memset(phases, 0, sizeof phases);
+    phases[0].step = 1, phases[1].unit = DK_UNIT_FLOW, phases[1].level = 0.4;
+    phase_sampler = dk_sampler_named(below(random, 2) ? "heun" : "dpmpp_2m_sde");
+    phase_guidance = c->guidance, phase_guidance.scale = 1.5;
+    if (how & 1) phases[0].sampler = &phase_sampler;
+    if (how & 2) phases[how & 1].guidance = &phase_guidance;
+    c->phases = phases, c->phase_count = how & 1 ? 2 : 1;
+}
+
+/* A linear method as numbers, whose first evaluation is shared. */
+static void set_table(uint32_t *random, dk_config *c) {
+    double *at = table_numbers;
+    memset(&table, 0, sizeof table);
+    table.steps = c->steps = 2 + (int)below(random, 3), table.shared = 1, table.level = at;
+    for (int i = 0; i <= table.steps; i++) *at++ = 0.75 * (table.steps - i) / table.steps;
+    table.a = at;
+    for (int i = 0; i < table.steps; i++) *at++ = 0.5 + below(random, 100) / 256.0;
+    table.b = at;
+    for (int i = 0; i < table.steps * (table.steps + 1) / 2; i++) *at++ = below(random, 100) / 128.0 - 0.25;
+    if (below(random, 2)) table.noise = at;
+    for (int i = 0; i < table.steps && table.noise; i++) *at++ = below(random, 100) / 256.0;
+    c->sampler = dk_table_sampler(&table);
+    memset(&c->grid, 0, sizeof c->grid);
+}
+
+static dk_guidance guide_by(const dk_guidance *g, int step) {
+    dk_guidance other = *g;
+    other.scale = step % 2 ? 0 : 2.5, other.doubled = step % 3 == 0, other.away[1] = step % 2 ? 1 : 0;
+    return other;
+}
+static void guide(void *user, dk_level level, int step, int steps, dk_guidance *g) {
+    (void)user, (void)level, (void)steps;
+    *g = guide_by(g, step);
+}
+
 static dk_config random_config(uint32_t *random, const char *sampler) {
     static const char *const families[] = {"flow", "vp_linear", "edm"};
     static const char *const settings[] = {
         "churn=2", "clip=1", "guidance.scale=2", "guidance.scale=2 guidance.rescale=0.5",
         "guidance.scale=3 guidance.projected=1 guidance.limit=1 guidance.momentum=-0.5", "guidance.scale=2 guidance.zero_star=1",
         "guidance.quantile=0.75", "guidance.scale=2 guidance.scale2=1.5 guidance.doubled=1", "guidance.scale=1 guidance.away3=1.5", "grid.way=repaint", "eta=0.5",
-        "order=3", "guidance.scale=2 guidance.doubled=1 guidance.zero_init=1", "guidance.quantile=0.5 guidance.quantile_most=2"};
+        "order=3", "guidance.scale=2 guidance.doubled=1 guidance.zero_init=1", "guidance.quantile=0.5 guidance.quantile_most=2",
+        "guidance.schedule=1to3", "guidance.schedule=3x1+2", "guidance.scale=2 guidance.away2=0.5 guidance.away4=1 guidance.away5=-0.25",
+        "guidance.scale=2 guidance.start=0.25 guidance.stop=0.75", "score_factor=1.25", "temperature=0.75", "guidance.scale=2 guidance.noise_max=1"};
     dk_config c = check_config(families[below(random, 3)], sampler, 2 + (int)below(random, 4));
     if (c.schedule.family != DK_FAMILY_FLOW) c.grid.sigma_min = 0.25, c.grid.sigma_max = 4; /* six digits must do */
     for (uint32_t n = below(random, 4); n > 0; n--) dk_config_set(&c, settings[below(random, (uint32_t)(sizeof settings / sizeof *settings))]);
     c.dim = DIM, c.noise = source_from(normals, NULL), c.step_noise = c.noise;
     if (below(random, 3) == 0) c.mask = mask, c.known = known, c.blend = (dk_blend)below(random, DK_BLEND_COUNT);
     if (below(random, 4) == 0) c.guidance.hook = hook;
+    if (below(random, 6) == 0 && c.guidance.scale > 0) c.guidance.schedule = guide;
     dk_guidance *g = &c.guidance;
     if (below(random, 3) == 0 && g->scale > 0 && !g->zero_star && !g->projected) g->guider = guider, g->memory = 1;
+    if (below(random, 4) == 0) set_phases(random, &c);
+    if (below(random, 8) == 0) set_table(random, &c);
     return c;
 }
 
@@ -258,7 +312,7 @@ static char text[TEXT];
 
 static void what_is_said_is_what_is_done(void **state) {
     uint32_t random = 3;
-    int plans = 0, guided = 0;
+    int plans = 0, guided = 0, phased = 0, tables = 0, listed = 0;
     (void)state;
     for (int n = 0; dk_sampler_at(n); n++)
         for (int k = 0; k < 12; k++) {
@@ -280,9 +334,10 @@ static void what_is_said_is_what_is_done(void **state) {
                              (double)x[i], reads.largest, text);
             }
             plans++, guided += strstr(text, " = guider(") != NULL;
+            phased += c.phases != NULL, tables += c.sampler.user == &table, listed += c.guidance.schedule || c.guidance.ramps->from > 0;
             dk_plan_free(&plan);
         }
-    assert_true(plans > 500 && guided > 50);
+    assert_true(plans > 500 && guided > 50 && phased > 50 && tables > 50 && listed > 50);
 }
 
 /* A name always means the value that had it last. */
