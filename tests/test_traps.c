@@ -159,6 +159,64 @@ static void step_size_control(void **state) {
             }
 }
 
+static int sum_of_branches(void *user, const dk_outputs *o) {
+    (void)user;
+    for (size_t i = 0; i < o->eval->dim * (size_t)o->eval->batch; i++) {
+        o->G[i] = o->memory[0][i] = 0;
+        for (int k = 0; k < o->branches; k++) o->G[i] += (dk_real)o->weight[k] * o->output[k][i];
+    }
+    return 0;
+}
+
+static void every_other_step(void *user, dk_level level, int step, int steps, dk_guidance *g) {
+    (void)user, (void)level, (void)steps;
+    g->scale = step % 2 ? 0 : 3, g->away[3] = step % 2, g->doubled = step % 3 == 0;
+}
+
+/* Settings, and by bits of `more` what has no text: phases by step, by level, a guider, a schedule, a table. */
+static void phases_branches_lists_tables_and_ways(void **state) {
+    static const char *const settings[] = {
+        "sampler=flow_map", "sampler=adams2", "sampler=dpmpp_2m_sde eta=0.5 noise_max=2", "sampler=euler grid.way=repaint",
+        "sampler=dpmpp_2m grid.way=a1111_restart", "sampler=heun guidance.schedule=1x2+3to1", "sampler=ddim guidance.scale=2 guidance.away2=1 guidance.away5=0.5",
+        "sampler=lms guidance.scale=2 guidance.zero_star=1 guidance.zero_init=1", "sampler=unipc guidance.scale=2 guidance.projected=2 guidance.limit=1",
+        "sampler=euler guidance.quantile=0.9 guidance.quantile_most=2", "sampler=euler score_factor=1.5 score_deviation=0.5 temperature=0.5",
+        "sampler=euler_ancestral number=fp16", "sampler=rk4 plain_last=1 grid.strength=0.5", "sampler=edm churn=2 churn_min=0.1 churn_max=3"};
+    static const double numbers[] = {0.9, 0.5, 0.2, 0, 0.6, 0.4, 0, 0.3, 0.1, 0.5, 0, 0.2, 0.8};
+    dk_phase by_step[2], by_level[2];
+    dk_sampler other = dk_sampler_named("dpmpp_3m_sde");
+    dk_guidance guided;
+    dk_table table;
+    (void)state;
+    memset(by_step, 0, sizeof by_step), memset(by_level, 0, sizeof by_level), memset(&guided, 0, sizeof guided), memset(&table, 0, sizeof table);
+    guided.scale = 2, guided.rescale = 0.5;
+    by_step[0].step = 1, by_step[0].sampler = &other, by_step[1].step = 3, by_step[1].guidance = &guided;
+    by_level[0].unit = by_level[1].unit = DK_UNIT_FLOW, by_level[0].level = 0.6, by_level[1].level = 0.3, by_level[1].sampler = &other;
+    table.steps = 3, table.shared = 1, table.level = numbers, table.a = numbers + 4, table.b = numbers + 7;
+    for (int i = 0; dk_schedule_at(i); i++)
+        for (size_t k = 0; k < sizeof settings / sizeof *settings; k++)
+            for (int more = 0; more < 6; more++)
+                for (int v = 0; v < 2; v++) {
+                    dk_config c = check_config(dk_schedule_at(i)->name, NULL, 5);
+                    if (dk_config_set(&c, settings[k]) != DK_OK) fail_msg("%s", dk_message(&c));
+                    if (v) c.prediction = DK_PREDICT_V;
+                    if (more == 1) c.phases = by_step, c.phase_count = 2;
+                    if (more == 2) c.phases = by_level, c.phase_count = 2;
+                    if (more == 3) c.guidance.scale = 2, c.guidance.guider = sum_of_branches, c.guidance.memory = 1, c.guidance.branches = 4;
+                    if (more == 4) c.guidance.scale = 2, c.guidance.schedule = every_other_step;
+                    if (more == 5) c.sampler = dk_table_sampler(&table), c.steps = 0, memset(&c.grid, 0, sizeof c.grid);
+                    if (!c.number) use(&c, settings[k]);
+                    else { /* the network here writes no halves */
+                        dk_plan plan;
+                        memset(&plan, 0, sizeof plan);
+                        c.dim = DIM, c.batch = BATCH;
+                        feclearexcept(FE_ALL_EXCEPT);
+                        dk_record(&plan, &c);
+                        dk_plan_free(&plan);
+                        none_raised(&c, settings[k]);
+                    }
+                }
+}
+
 static void every_model(void **state) {
     (void)state;
     dk_model_info model;
@@ -175,7 +233,8 @@ int main(void) {
         cmocka_unit_test(every_sampler_in_every_family), cmocka_unit_test(every_gauge_rule_and_order),
         cmocka_unit_test(every_sampler_with_every_prediction_and_gauge), cmocka_unit_test(guidance_in_every_space),
         cmocka_unit_test(every_grid_in_every_family),    cmocka_unit_test(every_prediction_and_condition),
-        cmocka_unit_test(step_size_control),             cmocka_unit_test(every_model)};
+        cmocka_unit_test(step_size_control),             cmocka_unit_test(phases_branches_lists_tables_and_ways),
+        cmocka_unit_test(every_model)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else

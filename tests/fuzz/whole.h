@@ -67,7 +67,7 @@ static int whole_guider(void *user, const dk_outputs *o) {
     for (size_t i = 0; o->G && i < o->eval->dim * (size_t)o->eval->batch; i++) {
         dk_real sum = 0;
         for (int k = 0; k < o->branches; k++) sum += (dk_real)o->weight[k] * o->output[k][i] / 2;
-        for (int k = 0; k < memory; k++) o->memory[k][i] = sum += o->memory[k][i] / 4;
+        for (int k = 0; k < memory && o->memory[k]; k++) o->memory[k][i] = sum += o->memory[k][i] / 4;
         o->G[i] = sum;
     }
     return 0;
