@@ -28,6 +28,8 @@
 #   make size      what the library costs to build and link, with gcc and clang
 #   make plots     docs/*.svg: time per step by size and by threads, set-up time by steps
 #   make bench-quality  samplers and grids against the exact solution, by evaluations (QUALITY=--all: all there are)
+#   make bench-estimates  what runs say about their own errors, against these errors
+#   make bench-plans  the plans fitted to the digits, and what there is without fitting, on fresh noise
 #   make bench-frechet  do digits of few evaluations vary as those of many?
 #   make bench-ideas  ways to save evaluations that gain nothing, side by side
 #   make bench-peers  the same samplers of k-diffusion and diffusers, where installed, and of stable-diffusion.cpp (SDCPP=its checkout), side by side
@@ -68,7 +70,7 @@ NATIVE := $(call probe,-march=native -mprefer-vector-width=512)
 TESTS = $(patsubst tests/test_%.c,%,$(wildcard tests/test_*.c))
 DIGITS = examples/letters.h examples/digits/unet.h examples/digits/weights.bin
 
-.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-onnxruntime host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-quality bench-ideas bench-frechet bench-peers size check format clean FORCE install uninstall analyse coverage
+.PHONY: help hello particles texture demo tool edit samplers action-chunks guidance engine engine-window host-opencv host-onnxruntime host-libtorch docs playground test test-web fuzz conformance golden portability bench plots bench-quality bench-estimates bench-ideas bench-plans bench-frechet bench-peers size check format clean FORCE install uninstall analyse coverage
 help:
 	@sed -n 's/^# \{0,1\}//;2,/^$$/p' Makefile | sed -n '/make /p'
 
@@ -350,13 +352,16 @@ bench: $(BUILD)/bench_steps $(BUILD)/bench_noise
 	-$(PYTHON) bench/peers/randn.py
 
 # They run the network, as the examples do. QUALITY: options for bench/quality.c; --all takes an hour, the default a minute
-$(BUILD)/bench_quality $(BUILD)/bench_ideas $(BUILD)/bench_frechet: $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) diffkit.h $(DIGITS) | $(BUILD)
+$(addprefix $(BUILD)/bench_,quality ideas plans frechet): $(BUILD)/bench_%: bench/%.c $(wildcard bench/*.h examples/*.h) examples/digits/plans.h diffkit.h $(DIGITS) | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. $(EXAMPLE_CFLAGS) $(OPENMP) $< -o $@ $(LIBS)
 
 bench-quality: $(BUILD)/bench_quality
 	$< $(QUALITY)
 
-bench-ideas bench-frechet: bench-%: $(BUILD)/bench_%
+bench-estimates: $(BUILD)/bench_quality
+	$< --estimates
+
+bench-ideas bench-plans bench-frechet: bench-%: $(BUILD)/bench_%
 	$<
 
 # PEERS: options for bench/peers/steps.py. SDCPP: a checkout of stable-diffusion.cpp with its ggml, compiled where it is.

@@ -13,7 +13,7 @@ enum { POINTS = 16, CURVES = 6 };
 
 typedef struct plot {
     const char *title, *x_label, *y_label, *name[CURVES];
-    int curves, points;
+    int curves, points, ticks_at_points; /* ticks_at_points: the x of the points are what stands at the axis */
     double x[POINTS], y[CURVES][POINTS];
 } plot;
 
@@ -38,8 +38,9 @@ static void draw(const plot *p, const char *folder, const char *file) {
             a.y0 = fmin(a.y0, p->y[k][i]), a.y1 = fmax(a.y1, p->y[k][i]);
         }
     double x_ticks[MOST], y_ticks[MOST];
-    const int x_count = round_range(&a.x0, &a.x1, x_ticks, MOST),
+    const int x_count = p->ticks_at_points ? p->points : round_range(&a.x0, &a.x1, x_ticks, MOST),
               y_count = round_range(&a.y0, &a.y1, y_ticks, MOST);
+    for (int i = 0; p->ticks_at_points && i < p->points; i++) x_ticks[i] = p->x[i];
     FILE *f = svg_begin(path, 780, 400, p->title);
     if (!f) fail("cannot write the plot");
     svg_ticks(f, &a, 1, x_count, x_ticks);

@@ -3,15 +3,18 @@
        make bench-quality            or, for all that there is: build/bench_quality --all
        build/bench_quality [--problems A,B] [--samplers A,B:eta=1,...] [--grids A,B] [--evaluations 4,5,...] [--samples N]
                            [--best N] [--svg FOLDER]
+       make bench-estimates          or: build/bench_quality --estimates [--problems A,B] ...
 
    Every run begins with the same noise as a fine solution of the probability-flow ODE (adams3 in 128 steps on the network, in
    1000 on formulas) and is compared with its end: the root mean square over all numbers of all samples and, behind it, the
    median of the samples' own. A combination that cannot make exactly so many evaluations makes fewer. Samplers that draw
-   noise and grids that begin or end elsewhere have no such solution and are left out. Tables are Markdown. */
+   noise and grids that begin or end elsewhere have no such solution and are left out. Tables are Markdown. With --estimates
+   they show what runs say about their own errors (examples/estimate.h), divided by these errors. */
 #define DIFFKIT_IMPLEMENTATION
 #include "diffkit.h"
 #include "plot.h"
 #include "problems.h"
+#include "examples/estimate.h"
 #include "examples/tune.h"
 
 enum { MOST_LIST = 200, MOST_COUNTS = 12, MOST_PROBLEMS = 8, MOST_PAIRS = 8000, NAME = 96 };
@@ -23,7 +26,7 @@ typedef struct list {
 
 typedef struct options {
     list problems, samplers, grids;
-    int evaluations[MOST_COUNTS], counts, samples, best;
+    int evaluations[MOST_COUNTS], counts, samples, best, estimates;
     const char *svg;
 } options;
 
@@ -87,7 +90,7 @@ static void draw_errors(const options *o, const problem *p, const pair *pairs, i
     plot f;
     memset(&f, 0, sizeof f);
     snprintf(title, sizeof title, "%s: distance from the exact solution", p->name);
-    f.title = title, f.x_label = "evaluations", f.y_label = "RMS", f.points = o->counts;
+    f.title = title, f.x_label = "evaluations", f.y_label = "RMS (1: or more)", f.points = o->counts, f.ticks_at_points = 1;
     for (size_t k = 0; k < sizeof curves / sizeof *curves; k++)
         for (int i = 0; i < count; i++) {
             const pair *q = &pairs[i];
@@ -104,16 +107,22 @@ static void draw_errors(const options *o, const problem *p, const pair *pairs, i
     if (f.curves) draw(&f, o->svg, file);
 }
 
-static void rank(const options *o, problem *p) {
-    static pair pairs[MOST_PAIRS];
-    int count = 0, samples = o->samples > 0 ? o->samples : p->samples;
-    dk_real *want, *x;
-    dk_plan plan;
-    memset(&plan, 0, sizeof plan);
-    p->c.batch = samples, p->c.seed = 1;
-    want = (dk_real *)malloc(2 * (size_t)samples * p->c.dim * sizeof *want), x = want + (size_t)samples * p->c.dim;
+/* The noise's exact end, and room for another; *samples: how many there are. */
+static dk_real *solve(const options *o, problem *p, int *samples) {
+    *samples = o->samples > 0 ? o->samples : p->samples;
+    p->c.batch = *samples, p->c.seed = 1;
+    dk_real *want = (dk_real *)malloc(2 * (size_t)*samples * p->c.dim * sizeof *want);
     if (!want) fail("not enough memory");
     if (tune_solve(&p->c, p->denoise == digits_denoise ? 128 : 1000, p->denoise, p->user, want)) fail(dk_message(&p->c));
+    return want;
+}
+
+static void rank(const options *o, problem *p) {
+    static pair pairs[MOST_PAIRS];
+    int count = 0, samples;
+    dk_real *want = solve(o, p, &samples), *x = want + (size_t)samples * p->c.dim;
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
     for (int s = 0; s < o->samplers.count; s++)
         for (int g = 0; g < o->grids.count && count < MOST_PAIRS; g++) {
             pair *q = &pairs[count];
@@ -141,6 +150,60 @@ static void rank(const options *o, problem *p) {
     free(want);
 }
 
+/* ----------------------------------------------------------------------------------------- estimates */
+
+/* Mean square of a sample's difference. */
+static double square_of(const dk_real *x, const dk_real *y, size_t dim) {
+    double sum = 0;
+    for (size_t i = 0; i < dim; i++) sum += pow((double)x[i] - (double)y[i], 2) / (double)dim;
+    return sum;
+}
+
+/* Of the samples: how their estimates' logarithms and those of their errors are correlated. x is lost. */
+static double correlation(const estimate *e, const dk_real *x, const dk_real *want) {
+    double u = 0, v = 0, uu = 0, vv = 0, uv = 0;
+    dk_real *end = (dk_real *)malloc(e->dim * sizeof *end);
+    if (!end) fail("not enough memory");
+    for (size_t b = 0; b < e->batch; b++) {
+        for (size_t i = 0; i < e->dim; i++) end[i] = (dk_real)(e->scale * e->end[b * e->dim + i]);
+        const double p = log(square_of(x + b * e->dim, end, e->dim)), q = log(square_of(x + b * e->dim, want + b * e->dim, e->dim));
+        u += p, v += q, uu += p * p, vv += q * q, uv += p * q;
+    }
+    free(end);
+    const double n = (double)e->batch;
+    return (uv - u * v / n) / sqrt((uu - u * u / n) * (vv - v * v / n));
+}
+
+/* Estimate / error, and the correlation. */
+static void estimates(const options *o, problem *p) {
+    int samples;
+    dk_real *want = solve(o, p, &samples), *x = want + (size_t)samples * p->c.dim;
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    for (int s = 0; s < o->samplers.count; s++)
+        for (int g = 0; g < o->grids.count; g++) {
+            const char *grid = o->grids.item[g];
+            if (strcmp(grid, "default") == 0) grid = p->c.schedule.family == DK_FAMILY_FLOW ? "uniform" : "karras";
+            printf("| %s | %s | %s |", p->name, o->samplers.item[s], grid);
+            for (int i = 0; i < o->counts; i++) {
+                double rms, median, most;
+                estimate e;
+                dk_config c = p->c;
+                if (!tune_record(&c, o->samplers.item[s], grid, o->evaluations[i], &plan) || estimate_begin(&e, &plan, &c)) printf(" |");
+                else if (tune_measure(&c, &plan, p->denoise, p->user, want, x, &rms, &median)) printf(" fails |");
+                else {
+                    printf(" %.2g", estimate_error(&e, x, &most) / rms);
+                    printf(" (%.1f) |", correlation(&e, x, want));
+                    estimate_end(&e);
+                }
+            }
+            printf("\n");
+            fflush(stdout);
+        }
+    dk_plan_free(&plan);
+    free(want);
+}
+
 /* ------------------------------------------------------------------------------------------- options */
 
 static void all_names(options *o) {
@@ -160,6 +223,11 @@ static int read_options(options *o, int argc, char **argv) {
         const char *value = i + 1 < argc ? argv[i + 1] : "";
         if (strcmp(argv[i], "--all") == 0) {
             all_names(o), o->best = 20;
+            continue;
+        }
+        if (strcmp(argv[i], "--estimates") == 0) {
+            o->estimates = 1;
+            split(&o->samplers, "euler,dpmpp_2m,adams2,heun"), split(&o->grids, "power"), split(&numbers, "5,8,12,20");
             continue;
         }
         if (strcmp(argv[i], "--problems") == 0) split(&o->problems, value);
@@ -192,7 +260,7 @@ int main(int argc, char **argv) {
     static options o;
     static const int labels[UNET_CLASSES] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9};
     if (!read_options(&o, argc, argv)) {
-        fprintf(stderr, "usage: bench_quality [--all] [--problems A,B] [--samplers A,B:eta=1] [--grids A,B]\n"
+        fprintf(stderr, "usage: bench_quality [--all] [--estimates] [--problems A,B] [--samplers A,B:eta=1] [--grids A,B]\n"
                         "                     [--evaluations 4,5] [--samples N] [--best N] [--svg FOLDER]\n");
         return 2;
     }
@@ -211,8 +279,16 @@ int main(int argc, char **argv) {
         formula("small_flow", "the same as flow matching, from t = 1", &seven, flow, 64),
         formula("spectrum_flow", "the same as flow matching, from t = 1", &power, flow, 16),
         {"digits", "the shipped network, one digit of each class in turn", digits_config(&d), digits_denoise, &d, 30}};
+    if (o.estimates) {
+        printf("Estimate divided by error, RMS, by evaluations; in parentheses how the samples' logarithms of both are correlated:\n\n"
+               "| problem | sampler | grid |");
+        for (int i = 0; i < o.counts; i++) printf(" %d |", o.evaluations[i]);
+        printf("\n|---|---|---|");
+        for (int i = 0; i < o.counts; i++) printf("---|");
+        printf("\n");
+    }
     for (int i = 0; i < MOST_PROBLEMS && problems[i].name; i++)
-        if (!o.problems.count || has(&o.problems, problems[i].name)) rank(&o, &problems[i]);
+        if (!o.problems.count || has(&o.problems, problems[i].name)) (o.estimates ? estimates : rank)(&o, &problems[i]);
     unet_free(&d.net);
     free(circle.mean), free(seven.mean), free(seven.direction), free(power.mean);
     return 0;
