@@ -15,8 +15,9 @@
        family       Adams' methods in x/(g alpha + sigma) on levels sigma/alpha = s v/(1 - v), v = ramp^p: of four methods
                     those two that do best, g, p and s by Nelder and Mead's simplex
        polish       all a and b, by Levenberg and Marquardt's method with a Jacobian by differences, of which a part is
-                    renewed per round, and the rest follows by Broyden's update; outliers weigh less
-       choice       of the base, the family and the polished plan the one that is best on noise that was held out
+                    renewed every other round, and the rest follows by Broyden's update; outliers weigh less
+       choice       of the base, the family and the polished plan the one that is best on noise that was held out; outliers
+                    weigh less, and no plan is taken that has a larger RMS there than the base
 
    D_0 is D at x = 0: at the first level it hardly depends on the sample, and one evaluation per condition serves all.
    A plan holds for the network, the number of evaluations and the guidance that it was fitted for.
@@ -49,7 +50,7 @@ typedef struct fit {
     dk_denoise_fn denoise; /* may be called with any batch */
     void *user;
     int conditions;   /* sample number n is of condition n % conditions (class, prompt); 0: 1 */
-    int trajectories; /* to fit to; 0: 40. Rounded up to a multiple of conditions, as */
+    int trajectories; /* to fit to; 0: 30, and 6 for each evaluation. Rounded up to a multiple of conditions, as */
     int held_out;     /* to choose by; 0: 20 */
     long budget;      /* evaluations of D at most; 0: as many as it takes */
     /* Called now and then with the error on the trajectories; nonzero stops, with the best so far. NULL: none */
@@ -79,7 +80,7 @@ static inline dk_table fit_table(const fit *f) {
 
 /* ------------------------------------------------------------------------------------- evaluations */
 
-enum { FIT_GROUP = 10, FIT_REFERENCE_STEPS = 32, FIT_TRIED = 16 };
+enum { FIT_GROUP = 10, FIT_RENEWED = 2, FIT_REFERENCE_STEPS = 32, FIT_TRIED = 16 };
 
 /* What fitting works on. Arrays of states have `all` trajectories, those that are held out behind the others. */
 typedef struct fit_room {
@@ -91,6 +92,7 @@ typedef struct fit_room {
     dk_real *moved_y, *moved_D[FIT_STEPS];                /* of a group, once for each parameter of a step */
     float *jacobian; /* parameters x fitted x dim */
     dk_real *x;
+    double *error, limit, loss; /* of what is held out: each error, from where on they are outliers, the least loss so far */
     double sigma_data, first_level;
     dk_plan level_plan[FIT_STEPS]; /* one evaluation each */
     dk_config run;
@@ -179,6 +181,25 @@ static inline double fit_errors(const fit_room *w, const dk_real *end, int first
         sum += e / count;
     }
     return sum;
+}
+
+/* e/(1 + e/limit), summed: an outlier counts as `limit` at most. */
+static inline double fit_robust(const double *error, int count, double limit) {
+    double sum = 0;
+    for (int k = 0; k < count; k++) sum += error[k] / (1 + error[k] / limit) / count;
+    return sum;
+}
+
+static inline int fit_ascending(const void *a, const void *b) {
+    double u = *(const double *)a, v = *(const double *)b;
+    return (u > v) - (u < v);
+}
+
+/* Nine times the median: errors beyond are outliers. room: count numbers. */
+static inline double fit_limit(const double *error, int count, double *room) {
+    memcpy(room, error, (size_t)count * sizeof *error);
+    qsort(room, (size_t)count, sizeof *error, fit_ascending);
+    return 9 * room[count / 2] + 1e-30;
 }
 
 /* ------------------------------------------------------------------------------------------ family */
@@ -381,18 +402,6 @@ static inline int fit_solve(const double *A, double damping, const double *g, in
     return 1;
 }
 
-/* e/(1 + e/limit), summed: an outlier counts as `limit` at most. */
-static inline double fit_robust(const double *error, int count, double limit) {
-    double sum = 0;
-    for (int k = 0; k < count; k++) sum += error[k] / (1 + error[k] / limit) / count;
-    return sum;
-}
-
-static inline int fit_ascending(const void *a, const void *b) {
-    double u = *(const double *)a, v = *(const double *)b;
-    return (u > v) - (u < v);
-}
-
 /* A = J' W J and g = -J' W r, with the weights that make squares of the robust loss. */
 static inline void fit_normal_equations(const fit_room *w, const double *error, double limit, double *A, double *g, float *weighted) {
     const int P = w->parameters;
@@ -435,7 +444,7 @@ static inline void fit_keep_trial(fit_room *w) {
     }
 }
 
-/* Levenberg & Marquardt on all a and b. Ends after 17 rounds, after three in a row that gain less than 1%, or where it is
+/* Levenberg & Marquardt on all a and b. Ends after 20 rounds, after three in a row that gain less than 1%, or where it is
    stopped; *p is the best so far. */
 static inline void fit_polish(fit *f, fit_plan *p) {
     fit_room *w = f->room;
@@ -448,10 +457,8 @@ static inline void fit_polish(fit *f, fit_plan *p) {
     for (int first = 0; !w->status && first < M; first += w->group) fit_differentiate(f, p, first, w->group);
     if (!w->status) {
         fit_errors(w, w->y[p->steps], 0, M, error);
-        memcpy(trial_error, error, (size_t)M * sizeof *error);
-        qsort(trial_error, (size_t)M, sizeof *error, fit_ascending);
-        double limit = 9 * trial_error[M / 2] + 1e-30, loss = fit_robust(error, M, limit);
-        for (int round = 0, idle = 0, next = 0; round < 17 && idle < 3 && !fit_report(f, "polish", loss); round++) {
+        double limit = fit_limit(error, M, trial_error), loss = fit_robust(error, M, limit);
+        for (int round = 0, idle = 0, next = 0; round < 20 && idle < 3 && !fit_report(f, "polish", loss); round++) {
             fit_plan trial = *p;
             fit_normal_equations(w, error, limit, A, g, weighted);
             if (!fit_solve(A, damping, g, P, L, d)) break;
@@ -473,6 +480,7 @@ static inline void fit_polish(fit *f, fit_plan *p) {
                 memcpy(error, trial_error, (size_t)M * sizeof *error);
                 *p = trial, loss = trial_loss, damping *= 0.3;
             } else damping *= 10;
+            if (round % FIT_RENEWED) continue;
             if (fit_differentiate(f, p, next, w->group)) break;
             next = (next + w->group) % M;
         }
@@ -517,7 +525,9 @@ static inline dk_status fit_measure_base(fit *f) {
     if (status) return fit_stop(f, status, dk_message(&c));
     f->evaluations += (long)c.steps * count;
     memcpy(w->trial_y[0] + fit_size(w, w->fitted), w->x, fit_size(w, count) * sizeof *w->x);
-    f->error[FIT_BASE] = sqrt(fit_errors(w, w->trial_y[0], w->fitted, count, NULL));
+    f->error[FIT_BASE] = sqrt(fit_errors(w, w->trial_y[0], w->fitted, count, w->error));
+    w->limit = fit_limit(w->error + w->fitted, count, w->error + w->all);
+    w->loss = fit_robust(w->error + w->fitted, count, w->limit);
     return DK_OK;
 }
 
@@ -529,8 +539,9 @@ static inline void fit_consider(fit *f, const fit_plan *p, fit_choice choice) {
     const dk_status status = w->status; /* a plan is judged even where the budget is spent */
     f->budget = 0, w->status = DK_OK;
     if (!fit_record_levels(f, p->level, p->steps) && !fit_roll(f, p, w->fitted, count, w->trial_y, w->trial_D)) {
-        f->error[choice] = sqrt(fit_errors(w, w->trial_y[p->steps], w->fitted, count, NULL));
-        if (f->error[choice] < f->error[f->choice]) f->choice = choice, f->plan = *p;
+        f->error[choice] = sqrt(fit_errors(w, w->trial_y[p->steps], w->fitted, count, w->error));
+        const double loss = fit_robust(w->error + w->fitted, count, w->limit);
+        if (loss < w->loss && f->error[choice] < f->error[FIT_BASE]) w->loss = loss, f->choice = choice, f->plan = *p;
         w->status = status;
     }
     f->budget = budget;
@@ -590,7 +601,7 @@ static inline dk_status fit_run(fit *f) {
         return fit_refuse(f, "guidance", "the same in every step");
     w.dim = c.dim, w.steps = c.steps + 1, w.parameters = fit_number(w.steps, 0);
     w.group = fit_round_up(FIT_GROUP, f->conditions);
-    w.fitted = fit_round_up(f->trajectories > 0 ? f->trajectories : 40, w.group);
+    w.fitted = fit_round_up(f->trajectories > 0 ? f->trajectories : 30 + 6 * c.steps, w.group);
     w.all = w.fitted + fit_round_up(f->held_out > 0 ? f->held_out : 20, f->conditions);
     w.tried = FIT_TRIED < w.fitted ? FIT_TRIED : w.fitted;
     w.sigma_data = c.sigma_data > 0 ? c.sigma_data : 0.5;
@@ -599,7 +610,8 @@ static inline dk_status fit_run(fit *f) {
     w.first_level = ends[0];
     dk_real *memory = (dk_real *)malloc(fit_divide(&w, f->conditions, NULL) * sizeof *memory);
     w.jacobian = (float *)malloc((size_t)w.parameters * fit_size(&w, w.fitted) * sizeof *w.jacobian);
-    if (!memory || !w.jacobian) fit_stop(f, DK_ERROR_MEMORY, "fit: not enough memory");
+    w.error = (double *)malloc((size_t)(2 * w.all) * sizeof *w.error);
+    if (!memory || !w.jacobian || !w.error) fit_stop(f, DK_ERROR_MEMORY, "fit: not enough memory");
     else {
         fit_divide(&w, f->conditions, memory);
         if (!fit_references(f) && !fit_measure_base(f)) {
@@ -612,7 +624,7 @@ static inline dk_status fit_run(fit *f) {
         }
     }
     for (int i = 0; i < FIT_STEPS; i++) dk_plan_free(&w.level_plan[i]);
-    free(memory), free(w.jacobian);
+    free(memory), free(w.jacobian), free(w.error);
     f->room = NULL;
     return w.status;
 }

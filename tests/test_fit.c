@@ -92,7 +92,7 @@ static void a_better_base_is_left_as_it_is(void **state) {
 
 static void a_budget_is_kept_and_gives_the_best_so_far(void **state) {
     (void)state;
-    /* references take 60 * 32 evaluations, the first 1 and the base 20 * 5; what is judged at the end 20 * 5 more */
+    /* references take 80 * 32 evaluations, the first 1 and the base 20 * 5; what is judged at the end 20 * 5 more */
     fit f = fit_of(dk_edm(0.002, 80), 5);
     f.budget = 3000;
     assert_int_equal(fit_run(&f), DK_CANCELLED);
