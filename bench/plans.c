@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
     d.labels = labels, d.count = UNET_CLASSES;
     for (int guided = 0; guided < 2; guided++) {
         dk_config c = digits_config(&d);
-        c.batch = count, c.seed = 1000, c.guidance.scale = guided ? 2 : 0;
+        c.batch = count, c.seed = 2000, c.guidance.scale = guided ? 2 : 0;
         if (tune_solve(&c, 128, digits_denoise, &d, want)) fail(dk_message(&c));
         printf("\nRMS / median (RMS of sets of %d) on %d digits, guidance %d:\n\n| evaluations |", SET, count, guided + 1);
         for (int i = 0; i < 5; i++) printf(" %d |", evaluations[i]);
