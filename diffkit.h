@@ -5669,6 +5669,7 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
 static void dkp_end_in(dk_run *run) {
     run->own.finished = 1, run->own.waiting = run->own.again = run->own.crossed = 0, run->own.ended = run->status;
     run->own.pass = dkp_plan_of(run)->passes;
+    run->own.pace.at = run->own.pace.next = run->own.pace.h = 0; /* may be infinite, and lead nowhere */
     memcpy(run->config.message, run->message, sizeof run->message);
 }
 

@@ -14,6 +14,7 @@ typedef struct queue_command {
     dk_real c[QUEUE_TERMS][QUEUE_SAMPLES];
     int mask; /* slot among what is given, or -1 */
     dk_real clip;
+    int clips; /* to 0, too */
     int drawn; /* source and request say what */
     dk_noise_source source;
     dk_noise_request request;
@@ -74,7 +75,7 @@ static inline void queue_execute(queue_run *q, const queue_command *k) {
             volatile dk_real m = q->given[k->mask][i], kept = (1 - m) * first, taken = m * y;
             y = kept + taken;
         }
-        if (k->clip > 0) y = y < k->clip ? y : k->clip, y = y > -k->clip ? y : -k->clip;
+        if (k->clips) y = y < k->clip ? y : k->clip, y = y > -k->clip ? y : -k->clip;
         if (k->kind == DK_VALUE_HALF) dk_to_half(q->number, &y, q->half[k->slot] + i, 1);
         else ((dk_real *)queue_at(q, k->kind, k->slot))[i] = y;
     }
@@ -147,7 +148,7 @@ static inline int queue_rows(void *user, dk_run *run, const dk_pass *pass) {
     for (const dk_row *row = p->row + pass->first, *end = row + pass->count; row < end; row++) {
         queue_command *k = queue_push(q);
         k->kind = p->value[row->dst].kind, k->slot = p->value[row->dst].slot;
-        k->mask = row->mask >= 0 ? p->value[row->mask].slot : -1, k->clip = (dk_real)row->clip, k->terms = row->count;
+        k->mask = row->mask >= 0 ? p->value[row->mask].slot : -1, k->clip = (dk_real)row->clip, k->clips = row->clip > 0, k->terms = row->count;
         for (int j = 0; j < row->count; j++) {
             const dk_term *t = &p->term[row->first + j];
             k->of_kind[j] = p->value[t->value].kind, k->of_slot[j] = p->value[t->value].slot;
