@@ -7963,6 +7963,7 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
 static dk_status dkp_check_phases(dk_config *c, char *message) {
     const dk_sampler sampler = c->sampler;
     const dk_guidance guidance = c->guidance;
+    const int controlled = dkp_controlled(c);
     dk_status status = DK_OK;
     if (!c->phases != !c->phase_count || c->phase_count < 0)
         return dkp_fail(message, "phase_count", c->phase_count, "as many as phases has");
@@ -7980,7 +7981,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
         else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
-        else if (dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
+        else if (controlled || dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
         else if (c->sampler.record == dkp_record_table) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
             status = dkp_check_guidance(c, &guidance, message);

@@ -311,6 +311,10 @@ static void refusals_name_phase_and_field(void **state) {
     c.sampler = other.sampler;
     assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "phases[0], sampler.rtol and atol: must be 0 with phases");
+    dk_sampler euler = dk_sampler_named("euler"); /* also where every phase has another sampler */
+    phases[0] = phase_at(2, &euler, NULL);
+    assert_int_equal(dk_record(&plan, &c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "phases[0], sampler.rtol and atol: must be 0 with phases");
     dk_plan_free(&plan);
 }
 
