@@ -13088,12 +13088,12 @@ static double dkp_flux2_mu(double tokens, int steps) {
     return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
 }
 
-/* Wan 2.2's second network, and the lower guidance scale that it has in T2V: 3 for 4. */
+/* Wan 2.2's second network, and the lower guidance scale that it has in T2V: 3 for 4, and 1, which is none, for 1. */
 static const dk_phase dkp_second_networks[] = {{0, 0.875, DK_UNIT_FLOW, NULL, NULL}, {0, 0.9, DK_UNIT_FLOW, NULL, NULL}};
 
 static void dkp_second_scale(void *user, dk_level level, int step, int steps, dk_guidance *g) {
     (void)user, (void)step, (void)steps;
-    if (dk_noise_level(level) < 0.875 / 0.125) g->scale *= 0.75;
+    if (dk_noise_level(level) < 0.875 / 0.125 && g->scale > 1) g->scale = 1 + (g->scale - 1) * 2 / 3;
 }
 
 static int dkp_second_network(const dk_phase *p) { return p == dkp_second_networks || p == dkp_second_networks + 1; }
@@ -13162,7 +13162,7 @@ static const char dkp_film_models[] =
     DKP_MODEL("wan2.1", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "guidance.scale=5", "50",
         "Wan 2.1 for 480 pixels; for 720 flow_shift is 5")
     DKP_MODEL("wan2.2_t2v", "UniPCMultistepScheduler", "FLOWS flow_shift=12", "guidance.scale=4", "40 0 0 0 2",
-        "Wan 2.2 T2V A14B: a phase of t below 0.875 for its second network, with 3/4 of the scale") /* Wan2.2 wan/configs, text2video.py, March 2026 */
+        "Wan 2.2 T2V A14B: a phase of t below 0.875 for its second network, whose scale is 3") /* Wan2.2 wan/configs, text2video.py, March 2026 */
     DKP_MODEL("wan2.2_i2v", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=3.5", "40 0 0 0 3",
         "Wan 2.2 I2V A14B: a phase of t below 0.9 for its second network") /* the same */
     DKP_MODEL("wan2.2_5b", "UniPCMultistepScheduler", "FLOWS flow_shift=5", "guidance.scale=5", "50", "Wan 2.2 TI2V 5B") /* Wan2.2 wan/configs, March 2026 */

@@ -782,6 +782,13 @@ static void wan_has_two_networks(void **state) {
             c.guidance.scale = 2, c.phases = &own, c.phase_count = 1;
             assert_int_equal(dk_config_for(&c, rows[i].name, NULL), DK_OK);
             assert_true(c.guidance.scale == 2 && !c.guidance.schedule && c.phases == &own);
+            char text[64]; /* in text a scale stands above the model's, and 1 is for none */
+            memset(&c, 0, sizeof c);
+            snprintf(text, sizeof text, "guidance.scale=1 model=%s dim=1 steps=%d", rows[i].name, steps);
+            assert_int_equal(dk_config_set(&c, text), DK_OK);
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            assert_int_equal(plan.calls, steps);
+            dk_plan_free(&plan);
         }
 }
 
