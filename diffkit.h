@@ -6534,11 +6534,14 @@ static int dkp_distance(const char *a, const char *b) {
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
-/* Nearest first; of two as near, the earlier. */
+/* Nearest first; of two as near, the earlier; each once. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
     int count = 0;
     for (int i = 0; at(i); i++) {
-        int j = count < max ? count++ : max, distance = dkp_distance(name, at(i));
+        int j = 0, distance = dkp_distance(name, at(i));
+        while (j < count && strcmp(names[j], at(i)) != 0) j++;
+        if (j < count) continue;
+        j = count < max ? count++ : max;
         for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
             if (j < max) names[j] = names[j - 1];
         if (j < max) names[j] = at(i);
