@@ -54,6 +54,7 @@ typedef enum value_type {
     FACTOR, /* double, stored less 1 */
     CHOICE, /* an enum; the names are in `values`, the first is number `first` */
     TEXT,   /* const char * */
+    IDENTIFIER, /* the same, a name in C */
     SCHEDULE,
     GRID,
     SAMPLER, /* presets, which the other options then edit */
@@ -70,7 +71,7 @@ typedef struct option {
     size_t at; /* where in arguments the value goes */
     int commands;
     const char *values;
-    int first;
+    int first; /* CHOICE: what the first of `values` is; WHOLE: the least */
     const char *help;
 } option;
 
@@ -107,7 +108,7 @@ static const option options[] = {
      "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
-    {"order", WHOLE, AT(c.sampler.order), RUNS, "1|2", 0, "multistep samplers"},
+    {"order", WHOLE, AT(c.sampler.order), RUNS, "N", 0, "multistep samplers: how many nodes"},
     {"eta", REAL, AT(c.sampler.eta), RUNS, "X", 0, "share of noise added after each step"},
     {"s-noise", FACTOR, AT(c.sampler.noise_excess), RUNS, "X", 0, "multiplies the sampler's noise (1)"},
     {"churn", REAL, AT(c.sampler.churn), RUNS, "X", 0, "noise added before each step"},
@@ -139,14 +140,14 @@ static const option options[] = {
     {"state", TEXT, AT(state), SAMPLE, "FILE", 0, "where Ctrl-C saves what is done so far (OUT.state)"},
     {"stop-after", WHOLE, AT(stop_after), SAMPLE, "N", 0, "as Ctrl-C, after so many evaluations in all"},
     {"resume", TEXT, AT(resume), SAMPLE, "FILE", 0, "goes on from there, with the same options otherwise"},
-    {"evals", WHOLE, AT(c.steps), INVERT, "N", 0, "about so many evaluations each way (60)"},
-    {"evaluations", WHOLE, AT(c.steps), ENDS, "N", 0, "of each sample (5)"},
+    {"evals", WHOLE, AT(c.steps), INVERT, "N", 1, "about so many evaluations each way (60)"},
+    {"evaluations", WHOLE, AT(c.steps), ENDS, "N", 1, "of each sample (5)"},
     {"budget", WHOLE, AT(budget), FIT, "N", 0, "evaluations that fitting may take (0: as many as it needs)"},
-    {"name", TEXT, AT(name), FIT | TABLE, "NAME", 0, "what the table is called in C (fitted, table)"},
+    {"name", IDENTIFIER, AT(name), FIT | TABLE, "NAME", 0, "what the table is called in C (fitted, table)"},
     {"table", TEXT, AT(file_table), SAMPLE, "FILE", 0, "instead of a sampler, a grid and steps: a table as JSON"},
     {"samplers", TEXT, AT(samplers), TUNE, "A,B:F=V,...", 0, "which samplers, some with fields (all)"},
     {"grids", TEXT, AT(grids), TUNE, "A,B,...", 0, "  and grids (all)"},
-    {"best", WHOLE, AT(best), TUNE, "N", 0, "how many are shown (20)"},
+    {"best", WHOLE, AT(best), TUNE, "N", 1, "how many are shown (20)"},
     {"json", FLAG, AT(json), LIST | LEVELS | PLAN | FIT | TABLE, NULL, 0, "output as JSON; infinite numbers are null"},
     {"language", CHOICE, AT(language), SHADER, "glsl|hlsl|wgsl|opencl|cuda|c", SHADER_GLSL, "what kernels are written in (glsl)"},
     {"folder", TEXT, AT(folder), SHADER, "DIR", 0, "where kernel0 ... and dispatch.json go (.)"},
@@ -304,11 +305,15 @@ static int take(arguments *a, const option *o, const char *name) {
 }
 
 static int set_option(arguments *a, const option *o, const char *value) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
     void *to = (char *)a + o->at;
+    char least[64];
     int number;
     switch (o->type) {
     case FLAG: *(int *)to = 1; return OK;
-    case WHOLE: return parse_whole(value, (int *)to) ? OK : refuse(o, value, "a whole number");
+    case WHOLE:
+        snprintf(least, sizeof least, "a whole number, %d .. %d", o->first, INT_MAX);
+        return parse_whole(value, (int *)to) && *(int *)to >= o->first ? OK : refuse(o, value, least);
     case SEED:
         return parse_seed(value, (uint64_t *)to) ? OK : refuse(o, value, "a whole number, 0 .. 2^64 - 1");
     case REAL:
@@ -327,6 +332,11 @@ static int set_option(arguments *a, const option *o, const char *value) {
         memcpy(to, &number, sizeof number); /* whichever integer type the enum has */
         return OK;
     case TEXT: *(const char **)to = value; return OK;
+    case IDENTIFIER:
+        if (!*value || strspn(value, letters) < strlen(value) || (*value >= '0' && *value <= '9'))
+            return refuse(o, value, "a name in C: letters, digits and _");
+        *(const char **)to = value;
+        return OK;
     case SCHEDULE: a->c.schedule = dk_schedule_named(value); return a->c.schedule.family ? OK : take(a, o, value);
     case GRID: a->c.grid = dk_grid_named(value); return a->c.grid.spacing ? OK : take(a, o, value);
     case SAMPLER: a->c.sampler = dk_sampler_named(value); return a->c.sampler.record ? OK : take(a, o, value);
@@ -1305,6 +1315,7 @@ static int tune_digits(arguments *a, digits *d, uint64_t hash, dk_real *x) {
     if (DIGITS_IS_TERMINAL(2)) fprintf(stderr, "\r%60s\r", "");
     if (rows) qsort(row, (size_t)rows, sizeof *row, closer);
     if (rows) printf("sampler                      grid                   RMS    median\n");
+    else if (status == OK && !stopping) fprintf(stderr, "diffkit: --evaluations %d: no such sampler takes so many\n", c.steps), status = WRONG;
     for (int i = 0; i < rows && i < a->best; i++)
         printf("%-28s %-18s %8.4f  %8.4f\n", row[i].sampler, row[i].grid, row[i].rms, row[i].median);
     dk_plan_free(&plan);

@@ -11,7 +11,7 @@
    the trapezoidal rule (the last step, to a level without a slope, by Euler's) the slopes lead to another end than the
    run's own method does. The distance between both ends is the estimate. It is the methods' difference along the way that the
    run went, as that of an embedded pair is, and knows nothing of what an error does to later slopes: docs/quality.md says how
-   it compares with true errors. Noise, known data and step-size control have no such estimate.
+   it compares with true errors. Noise, known data, step-size control and a single level have no such estimate.
 
    Include diffkit.h first. C11 or C++11. MIT licence. */
 #ifndef EXAMPLES_ESTIMATE_H
@@ -46,12 +46,18 @@ static inline int estimate_add(void *user, dk_run *run, const dk_eval *eval) {
     return 0;
 }
 
+static inline void estimate_end(estimate *e) {
+    free(e->weight), free(e->end), free(e->D);
+    memset(e, 0, sizeof *e);
+}
+
 static inline double estimate_level(dk_level l) { return l.sigma / (l.alpha + l.sigma); }
 
 /* For a run on this plan. Allocates; an error is in the config's message. */
 static inline dk_status estimate_begin(estimate *e, const dk_plan *plan, dk_config *c) {
     const dk_level end = plan->level[plan->levels - 1];
     double before = estimate_level(end), share = 0; /* of the interval below, which the slope above it has */
+    int levels = 0;                                 /* with a slope */
     memset(e, 0, sizeof *e);
     if (plan->attempt || plan->draws > 1 || c->mask || plan->calls < 1 || plan->call[0].estimate > 0 ||
         !(estimate_level(plan->level[0]) > before)) {
@@ -70,6 +76,11 @@ static inline dk_status estimate_begin(estimate *e, const dk_plan *plan, dk_conf
         e->weight[k] += share * (before - u);
         if (below >= 0) e->weight[below] += 0.5 * (before - u);
         before = u, below = k;
+        levels++;
+    }
+    if (levels < 2) {
+        snprintf(c->message, sizeof c->message, "estimate: needs evaluations at two levels, for at one both rules are Euler's");
+        return estimate_end(e), DK_ERROR_CONFIG;
     }
     c->progress = estimate_add, c->progress_user = e;
     return DK_OK;
@@ -85,11 +96,6 @@ static inline double estimate_error(const estimate *e, const dk_real *x, double 
         *most = fmax(*most, sqrt(of)), sum += of / (double)e->batch;
     }
     return sqrt(sum);
-}
-
-static inline void estimate_end(estimate *e) {
-    free(e->weight), free(e->end), free(e->D);
-    memset(e, 0, sizeof *e);
 }
 
 #endif /* EXAMPLES_ESTIMATE_H */

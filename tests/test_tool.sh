@@ -285,7 +285,8 @@ no_table() { printf '{"level": [2, 0], "a": [1], "b": [[1]]}' >"$dir/bad.json" &
 tells_error() { # a hundredth of it with ten times the steps, by the method's order
     run sample --class 7 --seed 5 --sampler dpmpp_2m --steps 5 --out "$dir/few.png" && grep -q '^estimated error: RMS 0\.[0-9]*, of the worst digit 0\.' "$dir/out" &&
         run sample --class 7 --seed 5 --sampler dpmpp_2m --steps 50 --out "$dir/many.png" && grep -q '^estimated error: RMS 0\.00[0-9]*, of' "$dir/out" &&
-        run sample --class 7 --seed 5 --sampler euler_ancestral --steps 5 --out "$dir/few.png" && [ $status -eq 0 ] && [ "$(count estimated)" = 0 ]
+        run sample --class 7 --seed 5 --sampler euler_ancestral --steps 5 --out "$dir/few.png" && [ $status -eq 0 ] && [ "$(count estimated)" = 0 ] &&
+        run sample --class 7 --seed 5 --steps 1 --out "$dir/few.png" && [ $status -eq 0 ] && [ "$(count estimated)" = 0 ]
 }
 check "sample tells its error where it can" tells_error
 check "a sampler's table draws what the sampler does" tables
@@ -298,5 +299,12 @@ check "fit prints a table as C, and says when its budget is spent" fits
 check "tune ranks what has no noise" tunes
 check "a sampler for tune is not known" refuses 'sampler "eulr" is not known' tune --samplers eulr
 check "more evaluations than can be fitted" refuses 'steps: must be 1 .. 20' fit --evaluations 21
+check "a budget below nothing" refuses '--budget -1: must be a whole number, 0 .. ' fit --budget -1
+check "no evaluations" refuses '--evaluations 0: must be a whole number, 1 .. ' tune --evaluations 0
+check "no row to be shown" refuses '--best 0: must be a whole number, 1 .. ' tune --best 0
+check "no evaluations each way" refuses '--evals 0: must be a whole number, 1 .. ' invert --evals 0
+check "a number that no int holds" refuses '--count 100000000000: must be a whole number, 0 .. 2147483647' sample --count 100000000000
+check "evaluations that no sampler takes" refuses '--evaluations 3: no such sampler takes so many' tune --samplers rk45 --grids karras --evaluations 3
+check "a table's name that C does not have" refuses '--name a b: must be a name in C' table --steps 2 --name "a b"
 
 report
