@@ -268,7 +268,7 @@ check "a sampler with noise has no inverse" refuses 'must be one without noise' 
 
 # ---- fit and tune, both as small as they can be
 fits() {
-    run fit --evaluations 4 --class 7 --budget 2700 && [ $status -eq 3 ] && [ "$(count '^static const dk_table fitted = {"fitted", 5, 1, 1, fitted_level, ')" = 1 ] &&
+    run fit --evaluations 4 --class 7 --budget 4000 && [ $status -eq 3 ] && [ "$(count '^static const dk_table fitted = {"fitted", 5, 1, 1, fitted_level, ')" = 1 ] &&
         grep -q 'This is the family.s' "$dir/out" && grep -q 'the budget is spent' "$dir/err"
 }
 tunes() {
