@@ -11657,7 +11657,7 @@ static void dkp_grid_by_name(const char *name, dk_grid *g) {
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
-    const char *like, *grid;
+    const char *like = name, *grid = name;
     dkp_found f;
     dkp_span rest;
     if (!c) return DK_ERROR_CONFIG;
