@@ -1223,8 +1223,8 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
 
 /* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
    fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose
-   last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. The sum of b is 1. After "~": b of an embedded method of
+   lower order, whose last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
 
    dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands;
    the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
@@ -7806,13 +7806,17 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
     const char *at = text ? text : "";
     for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
         int good = 1;
+        double sum = 0;
         for (int j = 0; j < row && good; j++) {
             at += strspn(at, " \t\n");
             const char *entry = at;
             good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
-            if (!good) at = entry;
+            if (good) sum += t->a[dkp_row(row) + j];
+            else at = entry;
         }
         at += strspn(at, " \t\n");
+        if (good && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
+            return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
         if (good && !*at) {
             t->stages = row - embedded, t->embedded = embedded;
             return DK_OK;

@@ -1518,6 +1518,9 @@ static void a_users_tableau_is_read_and_checked(void **state) {
     } wrong[] = {
         {"", "row 1 of sampler.tableau: must have 1 numbers or fractions; it goes wrong at \"\""},
         {"1/2 | 0 1 2", "row 2 of sampler.tableau: must have 2 numbers or fractions; it goes wrong at \"2\""},
+        {"1/2 | 0 1/2", "sum of b in sampler.tableau = 0.5: must be 1"},
+        {"2", "sum of b in sampler.tableau = 2: must be 1"},
+        {"1 | 1/2 1/2 ~ 1 1 0", "sum of b in sampler.tableau = 2: must be 1"},
         {"1/2 | 1", "row 2 of sampler.tableau: must have 2 numbers or fractions; it goes wrong at \"\""},
         {"1/2 | x 1", "goes wrong at \"x 1\""},
         {"1/2 | 1/0 1", "goes wrong at \"1/0 1\""},
