@@ -12809,7 +12809,7 @@ static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
         return 1;
     }
     *type = 'n';
-    r->at += *r->at == '-';
+    r->at += left > 0 && *r->at == '-';
     int zero = r->at < r->end && *r->at == '0';
     size_t whole = dkp_digits(r);
     if (!whole || (zero && whole > 1)) return dkp_bad_json(r, "a value is expected");
