@@ -9638,12 +9638,12 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
         dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
         if (bad < w.n) return at + bad;
     }
-    dkp_stored();
     return run->size;
 }
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t bad = dkp_run_units(work, part, first, end, NULL);
+    dkp_stored();
     if (work->run->own.looking) work->run->own.sums[part] = (double)bad;
 }
 
@@ -10342,7 +10342,7 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
    Zero is fine. */
 typedef struct dk_json {
     /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
-       pipelines compute from the image's size. Zero: from the number of image tokens (dk_shift_mu, between the file's
+       pipelines compute from the image's size. Zero: from the number of image tokens, >= 0 (dk_shift_mu, between the file's
        ends); neither: such a file is refused. */
     double mu, tokens;
     int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
@@ -12635,6 +12635,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     dk_config *c = j->c;
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
+    if (!(j->more->tokens >= 0)) return dkp_fail(c->message, "tokens", j->more->tokens, ">= 0 (0: by mu)");
     dkp_put(&t, "diffusers:");
     dkp_put(&t, dkp_class_name((int)(j->of - dkp_classes)));
     memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);

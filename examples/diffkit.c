@@ -142,7 +142,7 @@ static const option options[] = {
     {"resume", TEXT, AT(resume), SAMPLE, "FILE", 0, "goes on from there, with the same options otherwise"},
     {"evals", WHOLE, AT(c.steps), INVERT, "N", 1, "about so many evaluations each way (60)"},
     {"evaluations", WHOLE, AT(c.steps), ENDS, "N", 1, "of each sample (5)"},
-    {"budget", WHOLE, AT(budget), FIT, "N", 0, "evaluations that fitting may take (0: as many as it needs)"},
+    {"budget", WHOLE, AT(budget), FIT, "N", 0, "evaluations that fitting may take, but for those that judge the plan (0: any number)"},
     {"name", IDENTIFIER, AT(name), FIT | TABLE, "NAME", 0, "what the table is called in C (fitted, table)"},
     {"table", TEXT, AT(file_table), SAMPLE, "FILE", 0, "instead of a sampler, a grid and steps: a table as JSON"},
     {"samplers", TEXT, AT(samplers), TUNE, "A,B:F=V,...", 0, "which samplers, some with fields (all)"},

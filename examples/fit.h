@@ -52,7 +52,7 @@ typedef struct fit {
     int conditions;   /* sample number n is of condition n % conditions (class, prompt); 0: 1 */
     int trajectories; /* to fit to; 0: 30, and 6 for each evaluation. Rounded up to a multiple of conditions, as */
     int held_out;     /* to choose by; 0: 20 */
-    long budget;      /* evaluations of D at most; 0: as many as it takes */
+    long budget;      /* evaluations of D at most, but for those that judge the plan; 0: as many as it takes */
     /* Called now and then with the error on the trajectories; nonzero stops, with the best so far. NULL: none */
     int (*progress)(void *progress_user, const struct fit *f, const char *doing, double error);
     void *progress_user;
@@ -596,7 +596,10 @@ static inline dk_status fit_run(fit *f) {
     memset(&w, 0, sizeof w), memset(&f->plan, 0, sizeof f->plan), memset(f->error, 0, sizeof f->error);
     f->choice = FIT_BASE, f->evaluations = 0, f->message[0] = 0, f->room = &w;
     if (f->conditions < 1) f->conditions = 1;
-    if (c.steps < 1 || c.steps >= FIT_STEPS) return fit_refuse(f, "steps", "1 .. 20");
+    if (c.steps < 1 || c.steps >= FIT_STEPS) {
+        snprintf(f->message, sizeof f->message, "fit: steps = %d: must be 1 .. %d", c.steps, FIT_STEPS - 1);
+        return DK_ERROR_CONFIG;
+    }
     if (c.guidance.start > 0 || c.guidance.stop > 0 || c.guidance.zero_init || c.guidance.schedule || c.guidance.momentum < 0)
         return fit_refuse(f, "guidance", "the same in every step");
     w.dim = c.dim, w.steps = c.steps + 1, w.parameters = fit_number(w.steps, 0);

@@ -153,6 +153,9 @@ static void dynamic_shift_follows_the_image(void **state) {
     reading r = read_string(text);
     assert_int_equal(r.status, DK_ERROR_CONFIG);
     assert_non_null(strstr(dk_message(&r.c), "use_dynamic_shifting"));
+    r.more.tokens = -4;
+    assert_int_equal(dk_config_from_json(&r.c, text, strlen(text), &r.more), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&r.c), "tokens = -4: must be >= 0 (0: by mu)");
     r.more.tokens = 4096;
     assert_int_equal(dk_config_from_json(&r.c, text, strlen(text), &r.more), DK_OK);
     check_near(r.c.schedule.shift, exp(1.15), 1e-12, "shift of 4096 tokens");
