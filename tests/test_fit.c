@@ -128,7 +128,7 @@ static void what_cannot_be_fitted_is_said(void **state) {
     (void)state;
     fit f = fit_of(dk_edm(0.002, 80), 21);
     assert_int_equal(fit_run(&f), DK_ERROR_CONFIG);
-    assert_non_null(strstr(f.message, "steps: must be 1 .. 20"));
+    assert_non_null(strstr(f.message, "steps = 21: must be 1 .. 20"));
     f = fit_of(dk_edm(0.002, 80), 5);
     f.config.guidance.scale = 2, f.config.guidance.stop = 0.5;
     assert_int_equal(fit_run(&f), DK_ERROR_CONFIG);
