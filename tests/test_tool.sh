@@ -298,7 +298,7 @@ check "a table has no noise" refuses 'table of euler_ancestral: it must have no 
 check "fit prints a table as C, and says when its budget is spent" fits
 check "tune ranks what has no noise" tunes
 check "a sampler for tune is not known" refuses 'sampler "eulr" is not known' tune --samplers eulr
-check "more evaluations than can be fitted" refuses 'steps: must be 1 .. 20' fit --evaluations 21
+check "more evaluations than can be fitted" refuses 'steps = 21: must be 1 .. 20' fit --evaluations 21
 check "a budget below nothing" refuses '--budget -1: must be a whole number, 0 .. ' fit --budget -1
 check "no evaluations" refuses '--evaluations 0: must be a whole number, 1 .. ' tune --evaluations 0
 check "no row to be shown" refuses '--best 0: must be a whole number, 1 .. ' tune --best 0
