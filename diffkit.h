@@ -3654,7 +3654,7 @@ static void dkp_record_ddim(dk_recorder *r) {
         double eta = r->sampler.eta;
         if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
         dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
-        if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
+        if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, split.down.sigma > 0 ? dk_noise_level(split.down) : 0);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
@@ -3748,12 +3748,11 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
                           double H) {
     enum { MOST = DKP_MAX_ORDER + 1 };
     dk_rule rule = r->sampler.rule;
-    /* a corrector's or a singlestep method's newest node lies in the step */
-    int ahead = (past->at[0] - from) / span > 1e-9;
     int even = dkp_even(r), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (!(fabs(span) > 0)) return past->v[0]; /* a step that goes nowhere */
+    int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's or a singlestep method's newest node lies in the step */
     if (dkp_other_average(r, past, n, from, span, &other)) return other;
     if (rule == DK_RULE_DPM && n == 3 && ahead) omit = 1; /* DPM-Solver-3: the line through first and last */
 
@@ -3859,7 +3858,7 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
     const dk_config *c = r->config;
     const dk_guidance *g = &c->guidance;
     const dk_schedule *s = dkp_network_schedule(c);
-    if (dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
+    if (end->sigma < 0 || dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
         g->quantile > 0 || g->hook || g->schedule || g->space || g->projected)
         return 0;
     dkp_model m = dkp_model_at(c, end, end);
@@ -10665,6 +10664,7 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
     dkp_history past;
     past.count = 0;
     dkr_reads(r, "rule warmup gauge plain_last stride");
+    if (!dkp_even(r)) dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "uniform or gradient for this method");
     dkp_no_pseudo(r);
     while (dkr_step(r)) {
         double t = r->from.t, next = dkp_level(r, r->step + 1).t, stride = whole ? whole : t - next;

@@ -97,8 +97,8 @@ static inline int engine_frame(engine *g, int rows) {
 
 /* How many rows fit into a frame, from what rows took so far. A frame does something, however slow the machine. */
 static inline int engine_rows(double budget, double seconds_per_row) {
-    double rows = budget / seconds_per_row;
-    return rows >= (double)ENGINE_ROWS ? ENGINE_ROWS : rows >= 2 ? (int)rows : 2;
+    if (budget >= seconds_per_row * (double)ENGINE_ROWS) return ENGINE_ROWS;
+    return budget >= seconds_per_row * 2 ? (int)(budget / seconds_per_row) : 2;
 }
 
 #endif /* EXAMPLES_ENGINE_H */

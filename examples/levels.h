@@ -27,8 +27,9 @@ static inline dk_status levels_flip(double *levels, int n) {
 
 /* Scaled about `fixed` so that the last becomes `last`. */
 static inline dk_status levels_stretch(double *levels, int n, double fixed, double last) {
-    double scale = levels && n > 0 ? (last - fixed) / (levels[n - 1] - fixed) : 0;
-    if (!levels || n < 1 || !isfinite(scale)) return DK_ERROR_CONFIG;
+    if (!levels || n < 1 || !(fabs(levels[n - 1] - fixed) > 0)) return DK_ERROR_CONFIG;
+    double scale = (last - fixed) / (levels[n - 1] - fixed);
+    if (!isfinite(scale)) return DK_ERROR_CONFIG;
     for (int i = 0; i < n; i++) levels[i] = fixed + (levels[i] - fixed) * scale;
     return DK_OK;
 }

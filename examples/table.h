@@ -42,7 +42,7 @@ static inline double *table_sums(const dk_plan *p, int n) {
     for (int i = 0; sum && i < p->rows; i++) {
         const dk_row *row = &p->row[i];
         double *to = sum + (size_t)row->dst * width;
-        if (to[0] >= 0 || to[0] < 0) continue; /* x_0 or a D, whatever makes it */
+        if (!isnan(to[0])) continue; /* x_0 or a D, whatever makes it */
         for (size_t e = 0; e < width && row->draw < 0 && row->mask < 0; e++) {
             to[e] = 0;
             for (int j = row->first; j < row->first + row->count; j++)
@@ -64,8 +64,8 @@ static inline int table_result(const dk_plan *p) {
 static inline int table_recursion(const double *state, int n, double *a, double *b) {
     for (int i = 0; i < n; i++) {
         const double *from = state + (size_t)i * ((size_t)n + 1), *to = from + n + 1;
-        a[i] = to[0] < 0 || to[0] > 0 ? to[0] / from[0] : 0;
-        if (!(fabs(a[i]) < 1e6)) return 0; /* nothing is left of y_0 in one state, but is in the next; or NaN */
+        a[i] = fpclassify(to[0]) == FP_ZERO ? 0 : fpclassify(from[0]) == FP_ZERO ? (double)NAN : to[0] / from[0];
+        if (isnan(a[i]) || fabs(a[i]) >= 1e6) return 0; /* nothing is left of y_0 in one state, but is in the next; or NaN */
         for (int j = 0; j <= i; j++)
             if (!isfinite(*b++ = to[j + 1] - a[i] * from[j + 1])) return 0;
     }

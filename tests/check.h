@@ -37,6 +37,11 @@ extern void (*check_free)(void *p);
 #include <math.h>
 #include <string.h>
 
+#if defined(CHECK_TRAPS) && defined(__GNUC__) && defined(__x86_64__)
+/* Division by zero, invalid operations and overflow end the program. */
+__attribute__((constructor)) static void check_traps(void) { __builtin_ia32_ldmxcsr(__builtin_ia32_stmxcsr() & ~0x680u); }
+#endif
+
 /* Rounding of a few operations in dk_real. */
 static const double check_tiny = sizeof(dk_real) == 8 ? 1e-12 : 2e-5;
 

@@ -37,6 +37,8 @@ run clang-float-memory CC=clang C_ONLY= TESTS="bad_input $RUNS" CFLAGS="-O1 -g -
 run gcc-float-threads CC=gcc C_ONLY= TESTS=parallel CFLAGS="-O1 -g -fsanitize=thread"
 run gcc-float-valgrind CC=gcc C_ONLY= TESTS="$RUNS" RUNNER="valgrind -q --error-exitcode=9 --leak-check=full"
 run clang-float CC=clang CXX=clang++ CONSUMERS=consumers
+run gcc-float-traps CC=gcc C_ONLY= CFLAGS="-O2 -DCHECK_TRAPS" TESTS="bridge control digits editing engine estimate fit flow_maps \
+    golden guiders json names no_peers noise parallel phases sources stack temperature traps unread"
 run clang-float-traps CC=clang C_ONLY= TESTS="traps golden" CFLAGS="-O2 -ffp-exception-behavior=maytrap -DCHECK_TRAPS"
 run clang++-double CC=clang++ STD=c++11 REAL=double
 run gcc-consumers CC=gcc CXX=g++ C_ONLY= TESTS= CONSUMERS="consumers examples web mpi"
