@@ -7988,7 +7988,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
         else if (controlled || dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
-        else if (c->sampler.record == dkp_record_table) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
+        else if (p->sampler && c->sampler.record == dkp_record_table) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
             status = dkp_check_guidance(c, &guidance, message);
         if (status == DK_OK && dkp_ramps(&c->guidance)) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);

@@ -12,8 +12,9 @@ static double D_of(dk_level l, double x) {
 }
 
 static int denoise(void *user, const dk_eval *e) {
+    const double of = e->branch ? 0.5 : 1;
     (void)user;
-    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = (dk_real)D_of(e->level, (double)e->input[i]);
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = (dk_real)(of * D_of(e->level, (double)e->input[i]));
     return 0;
 }
 
@@ -186,6 +187,31 @@ static void the_table_of_a_sampler_runs_as_the_sampler(void **state) {
             made++;
         }
     assert_in_range(made, 400, 1000);
+}
+
+/* The scale changes on the way; the network's other branch is not the first one's. */
+static void a_phase_of_guidance_changes_a_table_as_its_sampler(void **state) {
+    static double numbers[ROOM];
+    (void)state;
+    dk_config c = check_config("flow", "dpmpp_2m", 6);
+    dk_guidance late;
+    dk_phase phase;
+    dk_table t;
+    dk_real x[DIM], y[DIM], plain[DIM];
+    c.prediction = DK_PREDICT_X0, c.dim = DIM, c.guidance.scale = 2;
+    memset(&late, 0, sizeof late), memset(&phase, 0, sizeof phase);
+    late.scale = 5, phase.step = 3, phase.guidance = &late;
+    assert_int_equal(table_of(&t, numbers, ROOM, &c), DK_OK);
+    sample(c, plain);
+    c.phases = &phase, c.phase_count = 1;
+    sample(c, x);
+    memset(&c.grid, 0, sizeof c.grid);
+    c.sampler = dk_table_sampler(&t), c.steps = 0;
+    sample(c, y);
+    for (int k = 0; k < DIM; k++) {
+        check_near((double)y[k], (double)x[k], 10 * check_tiny, "a table with a phase");
+        assert_true(fabs((double)(x[k] - plain[k])) > 0.01);
+    }
 }
 
 /* Image to image: the table begins where the config's grid does. */
@@ -511,6 +537,7 @@ int main(void) {
         cmocka_unit_test(a_table_reaches_back_a_hundred_steps),
         cmocka_unit_test(a_table_is_one_of_all_families),
         cmocka_unit_test(the_table_of_a_sampler_runs_as_the_sampler),
+        cmocka_unit_test(a_phase_of_guidance_changes_a_table_as_its_sampler),
         cmocka_unit_test(tables_of_runs_on_data_begin_where_these_do),
         cmocka_unit_test(what_is_no_table_is_refused),
         cmocka_unit_test(learned_solvers_of_papers_are_tables),
