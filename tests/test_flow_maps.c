@@ -135,9 +135,9 @@ static void noise_behind_a_flow_map_keeps_mean_and_variance(void **state) {
         c.dim = MANY;
         assert_int_equal(dk_sample(&c, mean_flow, NULL, x), DK_OK);
         for (int i = 0; i < MANY; i++) sum += (double)x[i], squares += (double)x[i] * (double)x[i];
-        sum /= MANY;
+        sum /= (double)MANY;
         check_near(sum, mean, 0.015, settings[k]);
-        check_near(sqrt(squares / MANY - sum * sum), deviation, 0.01, settings[k]);
+        check_near(sqrt(squares / (double)MANY - sum * sum), deviation, 0.01, settings[k]);
     }
 }
 

@@ -184,24 +184,24 @@ static void a_million_runs_leave_nothing_behind(void **state) {
 
 /* Elements repeat after SHORT of them, and the long vector begins and ends within a cache line. */
 static void vectors_that_no_cache_holds_give_the_bits_of_short_ones(void **state) {
-    enum { SHORT = 1000, LONG = DKP_FAR + 77 };
+    enum { SHORT = 1000 };
+    const size_t n = (size_t)DKP_FAR + 77;
     static const char *const names[] = {"euler", "heun", "dpmpp_2m"};
-    dk_real *memory = (dk_real *)malloc((LONG + 2) * sizeof *memory), *x = memory + 1, few[SHORT];
+    dk_real *memory = (dk_real *)malloc((n + 2) * sizeof *memory), *x = memory + 1, few[SHORT];
     (void)state;
     assert_non_null(memory);
     for (size_t k = 0; k < sizeof names / sizeof names[0]; k++)
         for (int unchecked = 0; unchecked < 2; unchecked++) {
             dk_config c = check_config("flow", names[k], 3);
             c.start = DK_START_STATE, c.unchecked = unchecked, c.dim = SHORT;
-            memory[0] = memory[LONG + 1] = 7;
+            memory[0] = memory[n + 1] = 7;
             for (int i = 0; i < SHORT; i++) few[i] = (dk_real)(i - SHORT / 2) / 100;
-            for (size_t i = 0; i < LONG; i++) x[i] = few[i % SHORT];
+            for (size_t i = 0; i < n; i++) x[i] = few[i % SHORT];
             assert_int_equal(dk_sample(&c, halve, NULL, few), DK_OK);
-            c.dim = LONG;
+            c.dim = n;
             assert_int_equal(dk_sample(&c, halve, NULL, x), DK_OK);
-            for (size_t i = 0; i < LONG; i += SHORT)
-                assert_memory_equal(x + i, few, (i + SHORT < LONG ? SHORT : LONG - i) * sizeof *x);
-            assert_true(memory[0] == 7 && memory[LONG + 1] == 7);
+            for (size_t i = 0; i < n; i += SHORT) assert_memory_equal(x + i, few, (i + SHORT < n ? (size_t)SHORT : n - i) * sizeof *x);
+            assert_true(memory[0] == 7 && memory[n + 1] == 7);
         }
     free(memory);
 }
