@@ -5880,13 +5880,6 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
     return answer ? dkp_fail_backend(run, answer, "the back end failed to take a norm") : DK_OK;
 }
 
-static dk_status dkp_check_outputs(dk_run *run) {
-    int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
-    dk_status status = DK_OK;
-    for (int k = 0; k < count && status == DK_OK; k++) status = dkp_check_output(run, outputs[k]);
-    return status;
-}
-
 /* After a pass that has found a bad output on its way: of what it has written over, inputs are made again. */
 static void dkp_take_back(dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
@@ -5906,12 +5899,15 @@ static void dkp_take_back(dk_run *run) {
 
 DKP_FAST
 
-/* Whether outputs are good that are here and short: most are. */
-static int dkp_short_is_good(const dk_run *run) {
-    int outputs[DK_BRANCHES + 1], good = !run->config.backend && run->size <= DKP_TILE;
-    for (int k = good ? dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs) : 0; k > 0 && good; k--)
-        good = dkp_bad_output(run, outputs[k - 1], 0, run->size) == run->size;
-    return good;
+/* Most outputs are good, which is seen of short ones without asking further. */
+static dk_status dkp_check_outputs(dk_run *run) {
+    int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
+    int here = !run->config.backend && run->size <= DKP_TILE;
+    for (int k = 0; k < count; k++) {
+        if (here && dkp_bad_output(run, outputs[k], 0, run->size) == run->size) continue;
+        if (dkp_check_output(run, outputs[k]) != DK_OK) return run->status;
+    }
+    return DK_OK;
 }
 
 /* Whether a pass can look for NaN in the outputs of the call before while it runs. A noise source is not asked twice. */
@@ -5936,7 +5932,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     own->looking = own->waiting && !run->config.unchecked;
     if (own->looking && !dkp_looks_on_its_way(run, &p->pass[own->pass])) {
         own->looking = 0;
-        if (!dkp_short_is_good(run) && dkp_check_outputs(run) != DK_OK) return 0;
+        if (dkp_check_outputs(run) != DK_OK) return 0;
     }
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
@@ -7159,7 +7155,7 @@ enum {
     X('n', "sampler", sampler, 0, "a name") \
     X('n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X)
-/* What is said of a run, too, whose numbers are checked by dkp_resolve_data: a program that runs plans has no table. */
+/* Texts that dkp_resolve_data uses, too. It checks these numbers by code, so that a program which only runs plans needs no table. */
 #define DKP_OF_BATCH "1 .. 357913941 (0: 1)"
 #define DKP_OF_THREADS "0 .. 65536"
 #define DKP_OF_BITS "0, 32 or 64"
@@ -13223,8 +13219,10 @@ DK_API int dk_model_at(int i, dk_model_info *m) {
     if (i >= 0) return 0;
     for (int n = 0; *numbers; n++, numbers += *numbers == ' ') dkp_read_real(&numbers, &v[n]);
     if (!*m->class_name) m->class_name = "FlowMatchEulerDiscreteScheduler";
-    m->steps = (int)v[0], m->tokens = v[1], m->told_scale = v[2], m->to_zero = v[3] > 0, m->mu = v[4] > 0 && v[4] < 2 ? dkp_flux2_mu : NULL;
-    m->phase = v[4] > 1 ? &dkp_second_networks[(int)v[4] - 2] : NULL, m->schedule = v[4] > 1 && v[4] < 3 ? dkp_second_scale : NULL;
+    const int with = (int)v[4]; /* 1: Flux.2's mu; 2, 3: a second network */
+    m->steps = (int)v[0], m->tokens = v[1], m->told_scale = v[2], m->to_zero = v[3] > 0;
+    m->mu = with == 1 ? dkp_flux2_mu : NULL;
+    m->phase = with >= 2 ? &dkp_second_networks[with - 2] : NULL, m->schedule = with == 2 ? dkp_second_scale : NULL;
     return 1;
 }
 
