@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests examples/mpi_sample.c with 1, 2 and 4 ranks on this machine, one of which is killed: test_mpi.sh BUILD, from the
+# Tests examples/mpi_sample.c with 1, 2 and 4 ranks on this machine, which are killed once: test_mpi.sh BUILD, from the
 # project's root. Without MPI this is skipped, and said to be.
 build=$1
 suite=mpi
@@ -67,7 +67,7 @@ check "rank 0 may leave the drawing to the others" rank0_answers
 nothing_left() { run ranks 3 "$dir/few4" $few --set "$settings" && says '3 ranks, 0 of 72 samples to draw' && all "$dir/few4" && cmp "$dir/few4.all" "$dir/alone.all"; }
 check "a job that is done has nothing left to do" nothing_left
 
-# ---- a rank that stands still, then one that is killed: 15 runs
+# ---- a rank that stands still, then ranks that are killed: 15 runs
 many="--samples 240 --checkpoint 0"
 settings="steps=8 sampler=dpmpp_2m_sde seed=5"
 run "$build/mpi_sample" "$dir/whole" --samples 240 --set "$settings batch=240" && all "$dir/whole"
@@ -86,16 +86,26 @@ others_go_on() {
 check "a rank that stands still holds its run and no other" others_go_on
 check "a second job in the same folder is refused" says "another job is writing to"
 
-# Besides, the kill is made to have hit in the middle of writing, and one checkpoint is spoilt.
+# Besides, the kill is made to have hit in the middle of writing, and one checkpoint is spoilt. The ranks stand still while it
+# is looked at whether there is a line and a checkpoint, so that both are there when they are killed.
+signal() { for rank in 2 0 1 3; do kill "$1" "$(cat "$dir/killed.pid.$rank")" 2>/dev/null; done; }
+has_both() {
+    has_lines "$dir/killed" 1 || return 1
+    signal -STOP
+    set -- "$dir/killed"/run-*.save
+    [ -f "$1" ] && return
+    signal -CONT
+    false
+}
 loses_nothing() {
     ranks 4 "$dir/killed" $many --set "$settings" >"$dir/out" 2>"$dir/err" &
     job=$!
-    until_ has_lines "$dir/killed" 1 || return 1
-    kill -KILL "$(cat "$dir/killed.pid.2")"
+    until_ has_both || return 1
+    signal -KILL
     ! wait $job && done=$(lines "$dir/killed") && [ "$done" -lt 15 ] || return 1
     cat "$dir/killed"/shard-*.index | sort -n >"$dir/before"
     set -- "$dir/killed"/run-*.save
-    [ -f "$1" ] && echo spoilt >"$1" || return 1
+    echo spoilt >"$1"
     head -c 1000 Makefile >>"$dir/killed/shard-0.f32"
     printf '224 16 ' >>"$dir/killed/shard-0.index"
     run ranks 2 "$dir/killed" $many --set "$settings" && says "2 ranks, $((240 - 16 * done)) of 240 samples to draw, $# runs* to go on with" &&
@@ -107,7 +117,7 @@ draws_nothing_twice() { # what was there still stands where it was, and there is
         [ "$(grep -cxFf "$dir/before" "$dir/killed/index.txt")" = "$(grep -c '' "$dir/before")" ] &&
         [ "$(cut -d ' ' -f 1 "$dir/killed/index.txt" | tr '\n' ' ')" = "$(seq -s ' ' 0 16 224) " ] && ! ls "$dir/killed" | grep save
 }
-check "a rank killed and the job started again: nothing is lost" loses_nothing
+check "ranks killed and the job started again: nothing is lost" loses_nothing
 check "nothing is drawn twice" draws_nothing_twice
 
 # ---- errors
