@@ -76,14 +76,10 @@ static double time_by_hand(size_t n) {
 }
 
 static void plot_sizes(const char *folder) {
-    plot p = {"Time per step besides the network, one thread",
-              "numbers",
-              "nanoseconds",
-              {0},
-              SAMPLERS + 1,
-              0,
-              {0},
-              {{0}}};
+    plot p = {.title = "Time per step besides the network, one thread",
+              .x_label = "numbers",
+              .y_label = "nanoseconds",
+              .curves = SAMPLERS + 1};
     for (size_t n = 16; n <= 16 << 20; n *= 4, p.points++) {
         p.x[p.points] = (double)n;
         for (int k = 0; k < SAMPLERS; k++)
@@ -94,14 +90,10 @@ static void plot_sizes(const char *folder) {
 }
 
 static void plot_threads(const char *folder) {
-    plot p = {"Time per step besides the network, 4 Mi numbers",
-              "threads",
-              "milliseconds",
-              {0},
-              SAMPLERS,
-              0,
-              {0},
-              {{0}}};
+    plot p = {.title = "Time per step besides the network, 4 Mi numbers",
+              .x_label = "threads",
+              .y_label = "milliseconds",
+              .curves = SAMPLERS};
     int most = 1;
 #ifdef _OPENMP
     most = omp_get_num_procs();
@@ -142,8 +134,10 @@ static double time_setup(const char *sampler, int steps) {
 }
 
 static void plot_setup(const char *folder) {
-    plot p = {
-        "Time to set up a run: schedule, grid, plan", "steps", "microseconds", {0}, SAMPLERS, 0, {0}, {{0}}};
+    plot p = {.title = "Time to set up a run: schedule, grid, plan",
+              .x_label = "steps",
+              .y_label = "microseconds",
+              .curves = SAMPLERS};
     static const int steps[] = {10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000};
     for (; p.points < (int)(sizeof steps / sizeof *steps); p.points++) {
         p.x[p.points] = steps[p.points];
