@@ -185,4 +185,11 @@ joins() {
 }
 if builds "action_chunks" action_chunks; then check "chunks of actions join" joins; fi
 
+# ---- benchmarks
+compile_all() {
+    for program in bench/*.c bench/peers/*.c; do
+        "${CC:-cc}" -std=c11 -Wall -Wextra -Werror -fsyntax-only -I. "$program" || return 1
+    done
+}
+check "benchmarks compile" compile_all
 report
