@@ -25,7 +25,7 @@
                            >>decl-backend  >>decl-names  >>decl-quirks
            Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
-           >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>executor  >>saved
+           >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>slots  >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
            >>decl-peers  >>quirks  >>levels  >>generators  >>shifts  >>names  >>json
 
@@ -1593,6 +1593,11 @@ typedef struct dkp_controller {
 } dkp_controller;
 static const dkp_controller *dkp_controller_of(dk_run *run);
 
+/* where a plan's values lie; */
+enum { DKP_KINDS = DK_VALUE_LOCAL + 1 }; /* of values */
+static void dkp_allocate(dk_plan *p, char *scratch);
+DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch);
+
 /* and the memory of a run. */
 enum {
     DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
@@ -2637,15 +2642,6 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
     return g;
 }
 
-static dk_spacing dkp_default_spacing(const dk_config *c, int adams) {
-    const dk_grid *g = &c->grid;
-    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
-    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
-        (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
-        return DK_SPACING_TRAILING;
-    return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
-}
-
 static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
     int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
     return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
@@ -2845,65 +2841,6 @@ static int dkp_way_steps(const dk_config *c) {
 }
 
 static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
-
-static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    if (g->way && !g->way->level)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
-    if (g->rising && (g->travel || g->way))
-        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
-    if (g->travel && g->spacing != DK_SPACING_LEVELS)
-        return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
-    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
-    int steps = dkp_way_steps(c);
-    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
-    return DK_OK;
-}
-
-/* Which part of the grid is run: from a level on, or some of its steps. */
-static dk_status dkp_resolve_strength(dk_config *c, char *message) {
-    const dk_schedule *s = &c->schedule;
-    dk_grid *g = &c->grid;
-    double n = c->steps, share = g->strength * n, run = n, full = n;
-    if (g->partial == DK_PARTIAL_LEVEL)
-        g->sigma_max = dkp_u(s, dkp_at_t(s, s->t_min + g->strength * (s->t_max - s->t_min)));
-    if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
-    if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
-    if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
-    if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
-    if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
-    if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
-    c->steps = (int)run, g->strength = 1;
-    if (g->partial != DK_PARTIAL_LEVEL) g->full_steps = (int)full;
-    return DK_OK;
-}
-
-/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
-#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
-
-/* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
-   levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
-   again changes nothing. */
-static dk_status dkp_resolve_steps(dk_config *c, char *message) {
-    dk_grid *grid = &c->grid;
-    int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
-    dk_layout g = dkp_start_layout(c);
-    if (dkp_by_timesteps(grid) && g.asked > table)
-        return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
-                        "at most schedule.timesteps for this grid");
-    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
-        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
-    dkp_count_layout(&g);
-    if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
-        return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
-    if (g.steps < 1)
-        return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
-    if (given && c->steps > g.steps && c->steps > grid->full_steps)
-        return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
-    if (!given && g.steps != c->steps) grid->full_steps = c->steps;
-    if (!given || c->steps > g.steps) c->steps = g.steps;
-    return DK_OK;
-}
 
 DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max) {
     if (!c) return 0;
@@ -4525,46 +4462,6 @@ static void dkp_record_table(dk_recorder *r) {
     }
 }
 
-static dk_status dkp_check_table(const dk_table *t, char *message) {
-    if (!t || !t->level || !t->a || !t->b)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
-    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
-    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
-    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
-        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
-    const struct {
-        const char *name;
-        const double *v;
-        int count, level;
-    } lists[] = {{"level", t->level, t->steps + 1, 1},
-                 {"a", t->a, t->steps, 0},
-                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
-                 {"noise", t->noise, t->steps, 0},
-                 {"told", t->told, t->steps, 1}};
-    for (int k = 0; k < DKP_COUNT(lists); k++)
-        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
-            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
-            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
-            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
-                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
-        }
-    return DK_OK;
-}
-
-/* A table brings its grid. */
-static dk_status dkp_resolve_table(dk_config *c, char *message) {
-    const dk_table *t = (const dk_table *)c->sampler.user;
-    dk_grid *g = &c->grid;
-    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
-        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
-        if (c->steps > 0 && c->steps != t->steps)
-            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
-    }
-    if (c->steps == 0) c->steps = t->steps;
-    return DK_OK;
-}
-
 /* The table of samplers. To add one: a recording function above and a row here; then make golden, make docs, make test.
    Many methods need a row alone: a tableau, or settings of a function that exists. A row says what differs from a zero
    dk_sampler, in the words of dk_config_set; then order of convergence, the same on flow matching from t = 1, evaluations
@@ -4751,11 +4648,6 @@ static void dkp_default_sampler(dk_sampler *s) {
     }
 }
 
-/* adams2, adams3 and their like have the power grid where none is named. */
-static int dkp_goes_with_power(const dk_sampler *s) {
-    return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
-}
-
 static dk_sampler dkp_preset(const dk_sampler_info *row) {
     dk_config c;
     memset(&c, 0, sizeof c);
@@ -4878,48 +4770,6 @@ static char *dkp_align(void *memory) {
 
 DKP_FAST
 
-/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
-typedef struct dkp_slots {
-    char *used;
-    int count;
-} dkp_slots;
-
-enum { DKP_KINDS = DK_VALUE_LOCAL + 1 };
-
-/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
-static void dkp_take(dkp_slots *slots, dk_value *v) {
-    dkp_slots *s = &slots[(int)v->kind];
-    int n = v->life.together > 1 ? v->life.together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
-    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
-    if (i > s->count) s->count = i;
-    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
-}
-
-static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
-    if (v->life.dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
-}
-
-/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
-   is named more often than that is named once. */
-static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
-    const dk_value *dst = &p->value[row->dst];
-    dk_term *term = &p->term[row->first];
-    for (int j = 0, front = 0; j < row->count; j++) {
-        const dk_value *v = &p->value[term[j].value];
-        int same = 0;
-        if (v->kind != dst->kind || v->slot != dst->slot) continue;
-        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
-            same++;
-        if (same < front) {
-            term[same].c += term[j].c;
-            term[j--] = term[--row->count];
-        } else {
-            dk_term t = term[j];
-            term[j] = term[front], term[front++] = t;
-        }
-    }
-}
-
 /* How many branches there are up to a call. */
 static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
 
@@ -4961,41 +4811,6 @@ static int dkp_boundary_values(const dk_plan *p, const dk_pass *pass, int value[
     return count;
 }
 
-/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
-   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
-static void dkp_allocate(dk_plan *p, char *scratch) {
-    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
-    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
-    for (int i = 0; i < DKP_KINDS; i++)
-        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
-    buffers->count = 1,
-    buffers->used[0] = p->value[0].life.dies > 0; /* the caller's x, unless it is filled anew */
-    if (p->attempt)
-        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
-    for (int i = 0; i < p->passes; i++) {
-        dk_pass *pass = &p->pass[i];
-        memset(locals->used, 0, (size_t)locals->count);
-        for (int k = pass->first; k < pass->first + pass->count; k++) {
-            dk_row *row = &p->row[k];
-            dk_value *dst = &p->value[row->dst];
-            for (int j = row->first; j < row->first + row->count; j++)
-                dkp_release(slots, &p->value[p->term[j].value], dst->life.born);
-            if (dst->slot < 0) dkp_take(slots, dst);
-            dkp_release(slots, dst, dst->life.born);
-            if (row->draw >= 0) pass->noises++;
-            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
-        }
-        if (pass->noises > p->noises) p->noises = pass->noises;
-        int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
-        int made[DK_BRANCHES + 1], outputs = dkp_made(p, pass, made);
-        for (int k = 0; k < outputs; k++)
-            if (p->value[made[k]].slot < 0) dkp_take(slots, &p->value[made[k]]);
-        for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
-        for (int k = 0; k < outputs; k++) dkp_release(slots, &p->value[made[k]], pass->position);
-    }
-    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
-}
-
 /* The row that makes value u a multiple of another, among those before `end`; NULL if there is none. */
 static const dk_row *dkp_row_of_multiple(const dk_plan *p, int u, int of, int end) {
     while (end > 0 && p->row[end - 1].dst > u) end--;
@@ -5005,113 +4820,7 @@ static const dk_row *dkp_row_of_multiple(const dk_plan *p, int u, int of, int en
     return row->count == 1 && row->mask < 0 && t->value == of && !t->scalar ? row : NULL;
 }
 
-enum { DKP_SLOTS = 32 }; /* of each kind: plans that have more keep theirs */
-
-/* Buffers that get other numbers. */
-typedef struct dkp_renumbering {
-    dk_plan *p;
-    unsigned char *now;                   /* of each value, its new slot */
-    int number[DKP_SLOTS], in[DKP_SLOTS]; /* of slot k: its new number, and the value that lies in it; -1: none */
-    char needed[DK_VALUE_HALF + 1][DKP_SLOTS]; /* a new slot of each kind: whether the pass must leave it as it is */
-} dkp_renumbering;
-
-static void dkp_need(dkp_renumbering *s, int value) {
-    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
-    if (kind <= DK_VALUE_HALF) s->needed[kind][s->now[value]] = 1;
-}
-
-static void dkp_lay(dkp_renumbering *s, int value) {
-    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
-    int slot = s->p->value[value].slot, full = kind == DK_VALUE_BUFFER;
-    if (kind > DK_VALUE_HALF) return;
-    s->now[value] = (unsigned char)(full ? s->number[slot] : slot);
-    if (full) s->in[slot] = value;
-}
-
-/* Marks what a pass needs if it is to be run again. 0 where it cannot be. */
-static int dkp_mark_needed(dkp_renumbering *s, const dk_pass *pass) {
-    const dk_plan *p = s->p;
-    memset(s->needed, 0, sizeof s->needed);
-    if (pass == p->pass || !pass->count || pass[-1].boundary != DK_BOUNDARY_CALL) return 0;
-    const dk_call *call = &p->call[pass[-1].index];
-    const dk_row *row = &p->row[pass->first], *last = row + pass->count - 1;
-    for (int j = row->first; j < last->first + last->count; j++) {
-        int v = p->term[j].value, output = v >= call->output && v < call->output + call->branches;
-        if (v < row->dst && !output && v != call->uncond_output) dkp_need(s, v);
-    }
-    dkp_need(s, call->x);
-    for (int u = call->input; u < call->input + call->branches; u++)
-        if (!dkp_row_of_multiple(p, u, call->x, pass->first)) dkp_need(s, u);
-    return 1;
-}
-
-/* Where the buffer that a row writes to is needed, it takes the place of one that nothing lies in any more. The result's goes
-   to x. 1 where all that is needed is left as it is. */
-static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int slots) {
-    const dk_value *dst = &s->p->value[row->dst];
-    dk_value_kind kind = (dk_value_kind)dst->kind;
-    for (int k = 0; k < slots && kind == DK_VALUE_BUFFER; k++) {
-        int *number = &s->number[dst->slot], old = *number, there = s->in[k], read = 0;
-        if (row->dst == result ? s->number[k] : !s->needed[kind][old] || s->needed[kind][s->number[k]]) continue;
-        for (int j = row->first; j < row->first + row->count; j++) read |= s->p->term[j].value == there;
-        if (there >= 0 && (s->p->value[there].life.dies > dst->life.born || (read && row->count > DKP_TERMS))) continue;
-        *number = s->number[k], s->number[k] = old;
-    }
-    dkp_lay(s, row->dst);
-    return kind > DK_VALUE_HALF || !s->needed[kind][s->now[row->dst]];
-}
-
-/* 1 if the result then lies in x. */
-static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
-    dk_plan *p = s->p;
-    for (int k = 0; k < DKP_SLOTS; k++) s->number[k] = k, s->in[k] = -1;
-    if (p->value[0].life.dies > 0) s->in[0] = 0;
-    s->now[0] = 0;
-    for (dk_pass *pass = p->pass; pass < p->pass + p->passes; pass++) {
-        pass->repeats = dkp_mark_needed(s, pass);
-        for (int k = pass->first; k < pass->first + pass->count; k++)
-            if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
-        int made[DK_BRANCHES + 1], count = dkp_made(p, pass, made);
-        for (int k = 0; k < count; k++) dkp_lay(s, made[k]);
-    }
-    return s->now[result] == 0;
-}
-
-/* Gives buffers other numbers, so that as many passes as possible may be run again. What shares a buffer still does, for the
-   order of terms depends on it. scratch holds a byte for every value. */
-DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
-    dkp_renumbering s;
-    int slots = p->buffers + 1;
-    if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
-    s.p = p, s.now = (unsigned char *)scratch;
-    for (int i = 0; i < p->calls; i++)
-        if (p->call[i].branches > 1) slots = 0; /* outputs follow one another */
-    if (!dkp_renumber_all(&s, result, slots)) dkp_renumber_all(&s, result, 0);
-    for (int i = 0; i < p->values; i++)
-        if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
-}
-
 DKP_SMALL
-
-static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
-    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
-    return h;
-}
-
-static uint64_t dkp_hash_real(uint64_t h, double v) { return dkp_hash(h, dkp_double_bits(v)); }
-
-/* A number that tells apart plans which compute different things. */
-static uint64_t dkp_plan_hash(const dk_plan *p) {
-    uint64_t h = dkp_hash(dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps), (uint64_t)p->number);
-    int count;
-    size_t size;
-    for (int k = 0; k < DKP_COUNT(dkp_plan_fields); k++) {
-        const dkp_plan_field *f = &dkp_plan_fields[k];
-        const char *at = dkp_plan_array(p, f->array, &count, &size);
-        for (int i = 0; i < count; i++, at += size) h = dkp_hash_real(h, dkp_plan_number(f, at));
-    }
-    return h;
-}
 
 static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dkp_pace *pace,
                            dk_level *levels) {
@@ -7155,6 +6864,8 @@ enum {
     X('n', "sampler", sampler, 0, "a name") \
     X('n', "grid", grid, 0, "a name") \
     DKP_PEER_NAMES(X)
+/* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
+#define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
 /* Texts that dkp_resolve_data uses, too. It checks these numbers by code, so that a program which only runs plans needs no table. */
 #define DKP_OF_BATCH "1 .. 357913941 (0: 1)"
 #define DKP_OF_THREADS "0 .. 65536"
@@ -7961,6 +7672,46 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
     return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed, steps);
 }
 
+static dk_status dkp_check_table(const dk_table *t, char *message) {
+    if (!t || !t->level || !t->a || !t->b)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
+    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
+    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
+    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
+        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
+    const struct {
+        const char *name;
+        const double *v;
+        int count, level;
+    } lists[] = {{"level", t->level, t->steps + 1, 1},
+                 {"a", t->a, t->steps, 0},
+                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
+                 {"noise", t->noise, t->steps, 0},
+                 {"told", t->told, t->steps, 1}};
+    for (int k = 0; k < DKP_COUNT(lists); k++)
+        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
+            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
+            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
+                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
+        }
+    return DK_OK;
+}
+
+/* A table brings its grid. */
+static dk_status dkp_resolve_table(dk_config *c, char *message) {
+    const dk_table *t = (const dk_table *)c->sampler.user;
+    dk_grid *g = &c->grid;
+    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
+        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+        if (c->steps > 0 && c->steps != t->steps)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
+    }
+    if (c->steps == 0) c->steps = t->steps;
+    return DK_OK;
+}
+
 /* What phases have is checked in the place of the config's own. */
 static dk_status dkp_check_phases(dk_config *c, char *message) {
     const dk_sampler sampler = c->sampler;
@@ -7995,6 +7746,76 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
     }
     c->sampler = sampler, c->guidance = guidance;
     return status;
+}
+
+/* adams2, adams3 and their like have the power grid where none is named. */
+static int dkp_goes_with_power(const dk_sampler *s) {
+    return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
+}
+
+static dk_spacing dkp_default_spacing(const dk_config *c, int adams) {
+    const dk_grid *g = &c->grid;
+    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
+        (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
+        return DK_SPACING_TRAILING;
+    return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
+}
+
+static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
+    const dk_grid *g = &c->grid;
+    if (g->way && !g->way->level)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
+    if (g->rising && (g->travel || g->way))
+        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
+    if (g->travel && g->spacing != DK_SPACING_LEVELS)
+        return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
+    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
+    int steps = dkp_way_steps(c);
+    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
+    return DK_OK;
+}
+
+/* Which part of the grid is run: from a level on, or some of its steps. */
+static dk_status dkp_resolve_strength(dk_config *c, char *message) {
+    const dk_schedule *s = &c->schedule;
+    dk_grid *g = &c->grid;
+    double n = c->steps, share = g->strength * n, run = n, full = n;
+    if (g->partial == DK_PARTIAL_LEVEL)
+        g->sigma_max = dkp_u(s, dkp_at_t(s, s->t_min + g->strength * (s->t_max - s->t_min)));
+    if (g->partial == DK_PARTIAL_STRETCH) full = floor(n / g->strength);
+    if (g->partial == DK_PARTIAL_SLICE) run = floor(share);
+    if (g->partial == DK_PARTIAL_UP) run = n - floor(n - share);
+    if (g->partial == DK_PARTIAL_MORE) run = floor(share) < n ? floor(share) + 1 : n;
+    if (run < 1) return dkp_fail(message, "grid.strength", g->strength, "at least 1/steps");
+    if (full > 1000000) return dkp_fail(message, "grid.strength", g->strength, "at least steps/1000000");
+    c->steps = (int)run, g->strength = 1;
+    if (g->partial != DK_PARTIAL_LEVEL) g->full_steps = (int)full;
+    return DK_OK;
+}
+
+/* How many steps the whole grid has, and how many of them are run. What is asked for and what there is differ where
+   levels are left out or published lists are longer. full_steps then keeps what was asked for, so that resolving
+   again changes nothing. */
+static dk_status dkp_resolve_steps(dk_config *c, char *message) {
+    dk_grid *grid = &c->grid;
+    int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
+    dk_layout g = dkp_start_layout(c);
+    if (dkp_by_timesteps(grid) && g.asked > table)
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
+                        "at most schedule.timesteps for this grid");
+    if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
+        return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
+    dkp_count_layout(&g);
+    if (g.there < 1 && grid->spacing == DK_SPACING_CUSTOM)
+        return dkp_fail(message, "grid.a", grid->a, "a number that the grid's function (grid.fn) knows");
+    if (g.steps < 1)
+        return dkp_fail(message, "steps", c->steps, "at least 2 for a grid whose last level is the end");
+    if (given && c->steps > g.steps && c->steps > grid->full_steps)
+        return dkp_fail(message, "steps", c->steps, "at most grid.full_steps");
+    if (!given && g.steps != c->steps) grid->full_steps = c->steps;
+    if (!given || c->steps > g.steps) c->steps = g.steps;
+    return DK_OK;
 }
 
 /* Fills in defaults and checks what can be checked without looking at levels. The schedules point to `marks` from then
@@ -8975,9 +8796,172 @@ static const dkp_controller *dkp_controller_of(dk_run *run) {
     return &controller;
 }
 
-/* ------------------------------------------------------------------------ >>executor  Executor */
+/* ------------------------------------------------------------------- >>slots  Where values lie */
 
 DKP_FAST
+
+/* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
+typedef struct dkp_slots {
+    char *used;
+    int count;
+} dkp_slots;
+
+/* For a value, and those that lie together with it; not in the caller's x, which is memory of its own. */
+static void dkp_take(dkp_slots *slots, dk_value *v) {
+    dkp_slots *s = &slots[(int)v->kind];
+    int n = v->life.together > 1 ? v->life.together : 1, i = n > 1 && v->kind == DK_VALUE_BUFFER, free = 0;
+    for (; free < n; i++) free = i < s->count && s->used[i] ? 0 : free + 1;
+    if (i > s->count) s->count = i;
+    for (int k = 0; k < n; k++) v[k].slot = i - n + k, s->used[i - n + k] = 1;
+}
+
+static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
+    if (v->life.dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
+}
+
+/* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
+   is named more often than that is named once. */
+static void dkp_terms_of_dst_first(dk_plan *p, dk_row *row) {
+    const dk_value *dst = &p->value[row->dst];
+    dk_term *term = &p->term[row->first];
+    for (int j = 0, front = 0; j < row->count; j++) {
+        const dk_value *v = &p->value[term[j].value];
+        int same = 0;
+        if (v->kind != dst->kind || v->slot != dst->slot) continue;
+        while (same < front && (term[same].scalar != term[j].scalar || term[same].power != term[j].power))
+            same++;
+        if (same < front) {
+            term[same].c += term[j].c;
+            term[j--] = term[--row->count];
+        } else {
+            dk_term t = term[j];
+            term[j] = term[front], term[front++] = t;
+        }
+    }
+}
+
+/* Gives every value its slot: the lowest that is free, so that a row may write over a term that dies in it, and
+   the least number of buffers is live at any time. scratch holds DKP_KINDS (values + 4) bytes. */
+static void dkp_allocate(dk_plan *p, char *scratch) {
+    dkp_slots slots[DKP_KINDS], *buffers = &slots[DK_VALUE_BUFFER], *locals = &slots[DK_VALUE_LOCAL];
+    memset(scratch, 0, DKP_KINDS * ((size_t)p->values + 4));
+    for (int i = 0; i < DKP_KINDS; i++)
+        slots[i].used = scratch + (size_t)i * ((size_t)p->values + 4), slots[i].count = 0;
+    buffers->count = 1,
+    buffers->used[0] = p->value[0].life.dies > 0; /* the caller's x, unless it is filled anew */
+    if (p->attempt)
+        buffers->count = DKP_KEPT_LOW + 1, buffers->used[DKP_KEPT_D] = buffers->used[DKP_KEPT_LOW] = 1;
+    for (int i = 0; i < p->passes; i++) {
+        dk_pass *pass = &p->pass[i];
+        memset(locals->used, 0, (size_t)locals->count);
+        for (int k = pass->first; k < pass->first + pass->count; k++) {
+            dk_row *row = &p->row[k];
+            dk_value *dst = &p->value[row->dst];
+            for (int j = row->first; j < row->first + row->count; j++)
+                dkp_release(slots, &p->value[p->term[j].value], dst->life.born);
+            if (dst->slot < 0) dkp_take(slots, dst);
+            dkp_release(slots, dst, dst->life.born);
+            if (row->draw >= 0) pass->noises++;
+            if (row->mask < 0) dkp_terms_of_dst_first(p, row);
+        }
+        if (pass->noises > p->noises) p->noises = pass->noises;
+        int read[DKP_MOST_VALUES], reads = dkp_boundary_values(p, pass, read);
+        int made[DK_BRANCHES + 1], outputs = dkp_made(p, pass, made);
+        for (int k = 0; k < outputs; k++)
+            if (p->value[made[k]].slot < 0) dkp_take(slots, &p->value[made[k]]);
+        for (int k = 0; k < reads; k++) dkp_release(slots, &p->value[read[k]], pass->position);
+        for (int k = 0; k < outputs; k++) dkp_release(slots, &p->value[made[k]], pass->position);
+    }
+    p->buffers = buffers->count - 1, p->halves = slots[DK_VALUE_HALF].count, p->locals = locals->count;
+}
+
+enum { DKP_SLOTS = 32 }; /* of each kind: plans that have more keep theirs */
+
+/* Buffers that get other numbers. */
+typedef struct dkp_renumbering {
+    dk_plan *p;
+    unsigned char *now;                   /* of each value, its new slot */
+    int number[DKP_SLOTS], in[DKP_SLOTS]; /* of slot k: its new number, and the value that lies in it; -1: none */
+    char needed[DK_VALUE_HALF + 1][DKP_SLOTS]; /* a new slot of each kind: whether the pass must leave it as it is */
+} dkp_renumbering;
+
+static void dkp_need(dkp_renumbering *s, int value) {
+    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
+    if (kind <= DK_VALUE_HALF) s->needed[kind][s->now[value]] = 1;
+}
+
+static void dkp_lay(dkp_renumbering *s, int value) {
+    dk_value_kind kind = (dk_value_kind)s->p->value[value].kind;
+    int slot = s->p->value[value].slot, full = kind == DK_VALUE_BUFFER;
+    if (kind > DK_VALUE_HALF) return;
+    s->now[value] = (unsigned char)(full ? s->number[slot] : slot);
+    if (full) s->in[slot] = value;
+}
+
+/* Marks what a pass needs if it is to be run again. 0 where it cannot be. */
+static int dkp_mark_needed(dkp_renumbering *s, const dk_pass *pass) {
+    const dk_plan *p = s->p;
+    memset(s->needed, 0, sizeof s->needed);
+    if (pass == p->pass || !pass->count || pass[-1].boundary != DK_BOUNDARY_CALL) return 0;
+    const dk_call *call = &p->call[pass[-1].index];
+    const dk_row *row = &p->row[pass->first], *last = row + pass->count - 1;
+    for (int j = row->first; j < last->first + last->count; j++) {
+        int v = p->term[j].value, output = v >= call->output && v < call->output + call->branches;
+        if (v < row->dst && !output && v != call->uncond_output) dkp_need(s, v);
+    }
+    dkp_need(s, call->x);
+    for (int u = call->input; u < call->input + call->branches; u++)
+        if (!dkp_row_of_multiple(p, u, call->x, pass->first)) dkp_need(s, u);
+    return 1;
+}
+
+/* Where the buffer that a row writes to is needed, it takes the place of one that nothing lies in any more. The result's goes
+   to x. 1 where all that is needed is left as it is. */
+static int dkp_renumber(dkp_renumbering *s, const dk_row *row, int result, int slots) {
+    const dk_value *dst = &s->p->value[row->dst];
+    dk_value_kind kind = (dk_value_kind)dst->kind;
+    for (int k = 0; k < slots && kind == DK_VALUE_BUFFER; k++) {
+        int *number = &s->number[dst->slot], old = *number, there = s->in[k], read = 0;
+        if (row->dst == result ? s->number[k] : !s->needed[kind][old] || s->needed[kind][s->number[k]]) continue;
+        for (int j = row->first; j < row->first + row->count; j++) read |= s->p->term[j].value == there;
+        if (there >= 0 && (s->p->value[there].life.dies > dst->life.born || (read && row->count > DKP_TERMS))) continue;
+        *number = s->number[k], s->number[k] = old;
+    }
+    dkp_lay(s, row->dst);
+    return kind > DK_VALUE_HALF || !s->needed[kind][s->now[row->dst]];
+}
+
+/* 1 if the result then lies in x. */
+static int dkp_renumber_all(dkp_renumbering *s, int result, int slots) {
+    dk_plan *p = s->p;
+    for (int k = 0; k < DKP_SLOTS; k++) s->number[k] = k, s->in[k] = -1;
+    if (p->value[0].life.dies > 0) s->in[0] = 0;
+    s->now[0] = 0;
+    for (dk_pass *pass = p->pass; pass < p->pass + p->passes; pass++) {
+        pass->repeats = dkp_mark_needed(s, pass);
+        for (int k = pass->first; k < pass->first + pass->count; k++)
+            if (!dkp_renumber(s, &p->row[k], result, slots)) pass->repeats = 0;
+        int made[DK_BRANCHES + 1], count = dkp_made(p, pass, made);
+        for (int k = 0; k < count; k++) dkp_lay(s, made[k]);
+    }
+    return s->now[result] == 0;
+}
+
+/* Gives buffers other numbers, so that as many passes as possible may be run again. What shares a buffer still does, for the
+   order of terms depends on it. scratch holds a byte for every value. */
+DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch) {
+    dkp_renumbering s;
+    int slots = p->buffers + 1;
+    if (p->attempt || slots > DKP_SLOTS || p->halves > DKP_SLOTS) return;
+    s.p = p, s.now = (unsigned char *)scratch;
+    for (int i = 0; i < p->calls; i++)
+        if (p->call[i].branches > 1) slots = 0; /* outputs follow one another */
+    if (!dkp_renumber_all(&s, result, slots)) dkp_renumber_all(&s, result, 0);
+    for (int i = 0; i < p->values; i++)
+        if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
+}
+
+/* ------------------------------------------------------------------------ >>executor  Executor */
 
 enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
@@ -9975,6 +9959,26 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
 
 /* Saved bytes, little-endian: words of 8 bytes that say what the save belongs to; where step-size control stands; cursor;
    norms, x, buffers and halves; last a hash of all that precedes. */
+
+static uint64_t dkp_hash(uint64_t h, uint64_t v) { /* FNV-1a over the eight bytes of v */
+    for (int i = 0; i < 64; i += 8) h = (h ^ ((v >> i) & 255)) * 0x100000001B3u;
+    return h;
+}
+
+static uint64_t dkp_hash_real(uint64_t h, double v) { return dkp_hash(h, dkp_double_bits(v)); }
+
+/* A number that tells apart plans which compute different things. */
+static uint64_t dkp_plan_hash(const dk_plan *p) {
+    uint64_t h = dkp_hash(dkp_hash(0xCBF29CE484222325u, (uint64_t)p->steps), (uint64_t)p->number);
+    int count;
+    size_t size;
+    for (int k = 0; k < DKP_COUNT(dkp_plan_fields); k++) {
+        const dkp_plan_field *f = &dkp_plan_fields[k];
+        const char *at = dkp_plan_array(p, f->array, &count, &size);
+        for (int i = 0; i < count; i++, at += size) h = dkp_hash_real(h, dkp_plan_number(f, at));
+    }
+    return h;
+}
 
 typedef struct dkp_bytes {
     unsigned char *write; /* either */
