@@ -4471,8 +4471,6 @@ static void dkp_record_table(dk_recorder *r) {
     " 9017/3168 -355/33 46732/5247 49/176 -5103/18656 | 35/384 0 500/1113 125/192 -2187/6784 11/84" \
     " ~ 5179/57600 0 7571/16695 393/640 -92097/339200 187/2100 1/40"
 #define DKP_ETD4_RESULT "1: 2 phi2 -4 phi3, 2: 2 phi2 -4 phi3, 3: -1 phi2 4 phi3"
-#define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
-#define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
 #define DKP_ROW(name, record, settings, order, flow, evals, paper) \
     { name, record, NULL, NULL, settings, order, flow, evals, paper }
 #define DKP_RK(name, tableau, settings, order, flow, evals, paper) \
@@ -4495,44 +4493,9 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, 3, "Kutta 1901"),
     DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, 3, "Shu & Osher 1988"),
     DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, 3, "Ralston 1962, third order"),
-    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, 3, "van der Houwen 1972; Wray 1990"),
-    DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
-           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, 4, "Ralston 1962, fourth order"),
-    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 3, 4, "Kraaijevanger 1991; third order with four stages"),
     DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, 3, "Bogacki & Shampine 1989, third order"),
     DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 5, 6, "Dormand & Prince 1980, fifth order"),
     DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
-    DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
-           " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
-           " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
-           " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
-           " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
-           "order=5", 5, 5, 7, "Bogacki & Shampine 1996"),
-    DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
-           " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
-           " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
-           " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
-           " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
-           "order=5", 5, 5, 6, "Tsitouras 2011"),
-    DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
-           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 6, 7, "Butcher 1964"),
-    DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
-           " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
-           " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
-           " 39632708/573591083 0 0 -433636366/683701615 -421739975/2616292301 100302831/723423059 790204164/839813087 800635310/3783071287 |"
-           " 246121993/1340847787 0 0 -37695042795/15268766246 -309121744/1061227803 -12992083/490766935 6005943493/2108947869"
-           " 393006217/1396673457 123872331/1001029789 |"
-           " -1028468189/846180014 0 0 8478235783/508512852 1311729495/1432422823 -10304129995/1701304382 -48777925059/3047939560"
-           " 15336726248/1032824649 -45442868181/3398467696 3065993473/597172653 |"
-           " 185892177/718116043 0 0 -3185094517/667107341 -477755414/1098053517 -703635378/230739211 5731566787/1027545527"
-           " 5232866602/850066563 -4093664535/808688257 3962137247/1805957418 65686358/487910083 |"
-           " 403863854/491063109 0 0 -5068492393/434740067 -411421997/543043805 652783627/914296604 11173962825/925320556"
-           " -13158990841/6184727034 3936647629/1978049680 -160528059/685178525 248638103/1413531060 0 |"
-           " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
-           " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
-           " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
-           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, 1, "ComfyUI's euler_ancestral_RF"),
@@ -4556,27 +4519,6 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_PHI("etd3rk", "1/2 | 1, 1: 2 phi1 | by 12", "", 3, 2, 3, "Cox & Matthews 2002, eq. 23-25"),
     DKP_PHI("etd4rk", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) | " DKP_ETD4_RESULT, "", 4, 2, 4, "Cox & Matthews 2002, eq. 26-29"),
     DKP_PHI("krogstad", "1/2 | 1/2, 1: 1 phi2 | 1, 2: 2 phi2 | " DKP_ETD4_RESULT, "", 4, 2, 4, "Krogstad 2005, ETDRK4-B"),
-    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 2, 4, "Strehmel & Weiner 1992"),
-    DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
-           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 2, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
-    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 2, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
-    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 2, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
-    DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
-           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 2, 4, "Celledoni et al. 2003, CF4"),
-    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 2, 6, "Luan 2021"),
-    DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
-           " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
-           " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
-           " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
-           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 2, 8, "Luan & Ostermann 2014"),
-    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 2, 10, "Luan 2021"),
-    DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
-           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 2, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
-    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 2, 4, "Lawson 1967; Kutta's method with an integrating factor"),
-    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 2, 4, "Krogstad 2005, generalized integrating factor"),
-    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 2, 4, "Ostermann et al. 2006, modified generalized Lawson"),
     DKP_ROW("euler_cfg_pp", dkp_record_ddim, "cfg_pp=1", 1, 1, 1, "Chung et al. 2024, alg. 1"),
     DKP_ROW("euler_ancestral_cfg_pp", dkp_record_ddim, "eta=1 cfg_pp=1", 1, 1, 1, "ComfyUI's euler_ancestral_cfg_pp"),
     DKP_ROW("dpmpp_2s_ancestral_cfg_pp", dkp_record_singlestep, "order=2 rule=dpm eta=1 cfg_pp=1", 2, 2, 2, "ComfyUI's dpmpp_2s_ancestral_cfg_pp"),
@@ -4619,7 +4561,6 @@ static const dk_sampler_info dkp_samplers[] = {
 #undef DKP_DORMAND_PRINCE
 #undef DKP_WARM
 #undef DKP_READS_RUNGE_KUTTA
-#undef DKP_PHI
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
@@ -10694,7 +10635,9 @@ static void dkp_record_pndm_timesteps(dk_recorder *r) {
     }
 }
 
-/* Rows as in the table of samplers. */
+/* Rows as in the table of samplers. Last come published methods that RES4LYF alone names, classical ones first. */
+#define DKP_LAWSON4_STAGES " | 1/2, 1: 1/2 phi0(0) | 1, 2: 1 phi0(1/2) | 1: 1/3 phi0(1/2), 2: 1/3 phi0(1/2)"
+#define DKP_HO_ENTRY "1/2 phi2 -1 phi3(1) 1/4 phi2(1) -1/2 phi3"
 /* clang-format off */
 static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("heunpp2", dkp_record_heunpp2, "", 1, 1, 3, "sd-webui-samplers-scheduler's Heun++"),
@@ -10709,10 +10652,67 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_ROW("pndm_timesteps", dkp_record_pndm_timesteps, "rule=uniform warmup=3", 1, 1, 1, "diffusers' PNDMScheduler; without warmup its PLMS"),
     {"euler_late_churn", dkp_record_late_churn, "1", NULL, "", 1, 1, 1, "diffusers' EulerDiscreteScheduler with churn"},
     {"heun_late_churn", dkp_record_late_churn, "1 | 1/2 1/2", NULL, "euler_to_data=1", 2, 2, 2, "diffusers' FlowMatchHeunDiscreteScheduler with churn"},
+    DKP_RK("ralston3", "1/2 | 0 3/4 | 2/9 1/3 4/9", "", 3, 3, 3, "Ralston 1962, third order"),
+    DKP_RK("houwen_wray", "8/15 | 1/4 5/12 | 1/4 0 3/4", "", 3, 3, 3, "van der Houwen 1972; Wray 1990"),
+    DKP_RK("ralston4", "2/5 | .2969776092477536 .15875964497103583 | .21810038822592047 -3.0509651486929308 3.8328647604670103 |"
+           " .17476028226269037 -.55148066287873294 1.2055355993965235 .17118478121951903", "", 4, 4, 4, "Ralston 1962, fourth order"),
+    DKP_RK("ssp43", "1/2 | 1/2 1/2 | 1/6 1/6 1/6 | 1/6 1/6 1/6 1/2", "", 3, 3, 4, "Kraaijevanger 1991; third order with four stages"),
+    DKP_RK("bogacki_shampine5", "1/6 | 2/27 4/27 | 183/1372 -162/343 1053/1372 | 68/297 -4/11 42/143 1960/3861 |"
+           " 597/22528 81/352 63099/585728 58653/366080 4617/20480 |"
+           " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
+           " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
+           " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
+           "order=5", 5, 5, 7, "Bogacki & Shampine 1996"),
+    DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
+           " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
+           " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
+           " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
+           " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
+           "order=5", 5, 5, 6, "Tsitouras 2011"),
+    DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
+           " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 6, 7, "Butcher 1964"),
+    DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
+           " 29443841/614563906 0 0 77736538/692538347 -28693883/1125000000 23124283/1800000000 |"
+           " 16016141/946692911 0 0 61564180/158732637 22789713/633445777 545815736/2771057229 -180193667/1043307555 |"
+           " 39632708/573591083 0 0 -433636366/683701615 -421739975/2616292301 100302831/723423059 790204164/839813087 800635310/3783071287 |"
+           " 246121993/1340847787 0 0 -37695042795/15268766246 -309121744/1061227803 -12992083/490766935 6005943493/2108947869"
+           " 393006217/1396673457 123872331/1001029789 |"
+           " -1028468189/846180014 0 0 8478235783/508512852 1311729495/1432422823 -10304129995/1701304382 -48777925059/3047939560"
+           " 15336726248/1032824649 -45442868181/3398467696 3065993473/597172653 |"
+           " 185892177/718116043 0 0 -3185094517/667107341 -477755414/1098053517 -703635378/230739211 5731566787/1027545527"
+           " 5232866602/850066563 -4093664535/808688257 3962137247/1805957418 65686358/487910083 |"
+           " 403863854/491063109 0 0 -5068492393/434740067 -411421997/543043805 652783627/914296604 11173962825/925320556"
+           " -13158990841/6184727034 3936647629/1978049680 -160528059/685178525 248638103/1413531060 0 |"
+           " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
+           " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
+           " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
+    DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 2, 4, "Strehmel & Weiner 1992"),
+    DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
+           ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 2, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),
+    DKP_PHI("etd2cf3", "1/3 | 2/3 by 1 | by 12", "", 3, 2, 3, "Celledoni et al. 2003; Minchev & Wright 2005"),
+    DKP_PHI("etdrk3", "1 | 2/3 by 1 | 1: 1 phi2 -1/2 phi1, 2: 3/4 phi1", "", 3, 2, 3, "Fu et al. 2024, energy-decreasing ETDRK3"),
+    DKP_PHI("cfree4", "1/2 | 1/2, 1: 1/2 phi1 | 1, 2: 1 phi1(1/2) |"
+           " 1: 1/3 phi1, 2: 1/3 phi1, 3: -1/6 phi1 1/3 phi1(1/2)", "", 4, 2, 4, "Celledoni et al. 2003, CF4"),
+    DKP_PHI("exprk4s6", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/3 by 23 | 5/6 by 23 | by 45", "", 4, 2, 6, "Luan 2021"),
+    DKP_PHI("exprk5s8", "1/2 | 1/2 by 1 | 1/4 by 2 | 1/2 by 23 | 1/5 by 34 | 2/3, 3: -20/81 phi2(1/5) 16/81 phi3(1/5),"
+           " 4: 5/243 phi2(1/5) -4/243 phi3(1/5) -16/27 phi2 320/81 phi3, 5: 125/486 phi2(1/5) -50/243 phi3(1/5) 100/27 phi2 -800/81 phi3 | 1,"
+           " 4: -4/7 phi2(1/5) 8/5 phi3(1/5) -48/35 phi4(1/5) -288/35 phi2(2/3) 384/5 phi3(2/3) -1536/7 phi4(2/3) -240 phi4 208/3 phi3 -16/3 phi2,"
+           " 5: 25/49 phi2(1/5) -10/7 phi3(1/5) 60/49 phi4(1/5) 360/49 phi2(2/3) -480/7 phi3(2/3) 9600/49 phi4(2/3) 1500/7 phi4 -250/3 phi3 250/21 phi2,"
+           " 6: 27/98 phi2(1/5) -135/7/25 phi3(1/5) 135/7*6/175 phi4(1/5) 135/7*36/175 phi2(2/3) -135/7*48/25 phi3(2/3) 135/7*192/35 phi4(2/3) 810/7 phi4 -27 phi3 27/14 phi2 | by 567", "", 5, 2, 8, "Luan & Ostermann 2014"),
+    DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 2, 10, "Luan 2021"),
+    DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
+           " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 2, 15, "Luan 2021"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 2, 4, "Lawson 1967; Kutta's method with an integrating factor"),
+    DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 2, 4, "Krogstad 2005, generalized integrating factor"),
+    DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 2, 4, "Ostermann et al. 2006, modified generalized Lawson"),
 };
 /* clang-format on */
 #undef DKP_ROW
 #undef DKP_RK
+#undef DKP_PHI
 
 static const dk_sampler_info *dkp_peer_sampler(int i) {
     return i >= 0 && i < DKP_COUNT(dkp_peer_samplers) ? &dkp_peer_samplers[i] : NULL;
@@ -13288,6 +13288,7 @@ DKP_FAST
 #undef DKP_LIKE_PRINTF
 #undef DKP_OFFSETS
 #undef DKP_RK
+#undef DKP_PHI
 #undef DKP_ROW
 #undef DKP_SMALL
 #undef DKP_READS_SINGLESTEP
