@@ -1535,9 +1535,8 @@ enum {
     DKP_OF_GRID = 16,
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
-    DKP_OF_NAMES = 128,
-    DKP_OF_NOISE = 256,
-    DKP_OF_ALL = 511
+    DKP_OF_NOISE = 128,
+    DKP_OF_ALL = 255
 };
 static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
@@ -5677,7 +5676,6 @@ DK_API const dk_real *dk_state(const dk_run *run) {
 
 /* ---------------------------------------------------------------- >>math  Elementary functions */
 
-DKP_FAST
 
 typedef struct dkp_pair {
     double hi, lo;
@@ -5852,7 +5850,6 @@ static double dkp_tan(double x) {
     return s.hi + s.lo;
 }
 
-DKP_SMALL
 
 /* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
 static double dkp_atan2(double y, double x) {
@@ -6531,6 +6528,8 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
     dkp_normals_from(&of, first, n, out);
 }
 
+DKP_SMALL
+
 /* NULL: a source of the library's own, or the user's. */
 static const dkp_generator *dkp_generator_of(const dk_noise_source *s) {
     return !s->fn && s->kind > DK_NOISE_BROWNIAN ? dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1) : NULL;
@@ -6625,6 +6624,8 @@ static double dkp_flow_level(double level) { return dkp_finite(level) ? level / 
 static double dkp_moment(double level) {
     return floor(dkp_flow_level(level) * 2147483648.0 + 0.5) / 2147483648.0;
 }
+
+DKP_FAST
 
 /* The library's own: nodes are draws under a key that is derived from the seed and the way. */
 DKP_ONCE static int dkp_brownian(uint64_t seed, uint64_t sample, const dk_noise_request *q, uint64_t first,
@@ -6801,10 +6802,6 @@ enum {
     X('q', "sampler.quirks", sampler.quirks, DK_QUIRK_ALL, "a sum of DK_QUIRK_...") \
     DK_QUIRKS(DKP_QUIRK_FIELD, X)
 #endif
-#define DKP_NAMES_FIELDS(X) \
-    X('n', "sampler", sampler, 0, "a name") \
-    X('n', "grid", grid, 0, "a name") \
-    DKP_PEER_NAMES(X)
 /* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
 #define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
 /* Texts that dkp_resolve_data uses, too. It checks these numbers by code, so that a program which only runs plans needs no table. */
@@ -6813,6 +6810,9 @@ enum {
 #define DKP_OF_BITS "0, 32 or 64"
 #define DKP_OF_GPU "a multiple of 256 (0: no limit)"
 #define DKP_DATA_FIELDS(X) \
+    X('n', "sampler", sampler, 0, "a name") \
+    X('n', "grid", grid, 0, "a name") \
+    DKP_PEER_NAMES(X) \
     X('z', "dim", dim, 0, ">= 1") \
     X('i', "batch", batch, 0, DKP_OF_BATCH) \
     X('u', "seed", seed, 0, "a whole number below 2^64") \
@@ -6984,7 +6984,8 @@ enum {
     X('i', "sampler.pece", sampler.pece, 0, "0 or 1; needs corrector") \
     X('r', "sampler.plain_last", sampler.plain_last, 0, "0 .. 1") \
     DKP_QUIRK_FIELDS(X) \
-    X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control")
+    X('r', "sampler.churn", sampler.churn, DKP_IF(CONTROL), "0 with step-size control") \
+    X('i', "sampler.cfg_pp", sampler.cfg_pp, DKP_IF(CONTROL), "0 with step-size control")
 /* clang-format on */
 
 /* A row without its texts. Those are one after the other in memory that holds no pointer, which a program without names
@@ -7003,7 +7004,6 @@ typedef struct dkp_field_row {
 #define DKP_ROWS(part) \
     static const dkp_field_row dkp_##part##_rows[] = {DKP_##part##_FIELDS(DKP_PLACE)}; \
     static const char dkp_##part##_texts[] = DKP_##part##_FIELDS(DKP_TEXTS);
-DKP_ROWS(NAMES)
 DKP_ROWS(DATA)
 DKP_ROWS(NOISE)
 DKP_ROWS(SCHEDULE)
@@ -7024,7 +7024,6 @@ typedef struct dkp_fields {
     const char *texts;
 } dkp_fields;
 static const dkp_fields dkp_parts[] = {
-    DKP_PART(NAMES, NAMES, 0, 0),
     DKP_PART(DATA, DATA, 0, 0),
     DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
     DKP_PART(NOISE, NOISE, 0, 0),
@@ -7042,7 +7041,6 @@ static const dkp_fields dkp_parts[] = {
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
 #undef DKP_QUIRK_FIELDS
-#undef DKP_NAMES_FIELDS
 #undef DKP_DATA_FIELDS
 #undef DKP_NOISE_FIELDS
 #undef DKP_SCHEDULE_FIELDS
@@ -7115,6 +7113,13 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
         if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
+}
+
+/* What is said where no fact holds that a field needs. */
+static const char *dkp_lacking(const dkp_field *f) {
+    return f->of == DKP_OF_GRID                          ? "left out (0): the grid's spacing has no such number"
+           : f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out (0): the schedule's family has no such number"
+                                                         : "left out (0): the noise source has no such number";
 }
 
 /* "sampler." may be missing, and is in lists. */
@@ -7246,26 +7251,8 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
         return dkp_fail_word(message, f.name, v,
-                             dkp_holds(&f, facts)  ? f.allowed
-                             : f.of == DKP_OF_GRID ? "0: the spacing has no such number"
-                                                   : "0: the schedule's family has no such number");
+                             dkp_holds(&f, facts) ? f.allowed : dkp_lacking(&f));
     }
-    return DK_OK;
-}
-
-/* What is wrong where a condition holds; no field: `allowed` is all that is said. */
-typedef struct dkp_wrong {
-    int wrong;
-    const char *field;
-    double value;
-    const char *allowed;
-} dkp_wrong;
-
-static dk_status dkp_first_wrong(const dkp_wrong *w, int n, char *message) {
-    for (; n > 0; n--, w++)
-        if (w->wrong)
-            return w->field ? dkp_fail_word(message, w->field, w->value, w->allowed)
-                            : dkp_fail_text(message, DK_ERROR_CONFIG, w->allowed);
     return DK_OK;
 }
 
@@ -7304,17 +7291,15 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
                             "strictly falling between 1 and 0, and 0 only at the end");
     }
     const double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
-    const dkp_wrong rows[] = {
-        {!discrete && s->alphas_cumprod, NULL, 0,
-         &"network_schedule.alphas_cumprod: must be NULL but for a discrete schedule"[skip]},
-        {custom && !s->fn, NULL, 0, &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]},
-        {!custom && s->fn, NULL, 0, &"network_schedule.fn: must be NULL but for a custom schedule"[skip]},
-        {!(s->t_min >= low && s->t_min <= high), &"network_schedule.t_min"[skip], s->t_min,
-         "within the family's times"},
-        {!(s->t_max > s->t_min && s->t_max <= high), &"network_schedule.t_max"[skip], s->t_max,
-         "within the family's times, > t_min"},
-    };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
+    const char *wrong = !discrete && s->alphas_cumprod ? "network_schedule.alphas_cumprod: must be NULL but for a discrete schedule"
+                        : custom && !s->fn             ? "network_schedule.fn = NULL: must be a function for a custom schedule"
+                        : !custom && s->fn             ? "network_schedule.fn: must be NULL but for a custom schedule"
+                                                       : NULL;
+    if (wrong) return dkp_fail_text(message, DK_ERROR_CONFIG, wrong + skip);
+    if (!(s->t_min >= low && s->t_min <= high))
+        return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
+    if (!(s->t_max > s->t_min && s->t_max <= high))
+        return dkp_fail(message, &"network_schedule.t_max"[skip], s->t_max, "within the family's times, > t_min");
     return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
@@ -7377,33 +7362,37 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     const int last = c->steps > g->full_steps ? c->steps : g->full_steps, listed = g->spacing == DK_SPACING_LEVELS;
     const int rounds = g->spacing == DK_SPACING_CUSTOM || g->spacing == DK_SPACING_LEADING || g->spacing == DK_SPACING_TRAILING ||
                        g->spacing == DK_SPACING_LINSPACE || (c->schedule.family == DK_FAMILY_VP_DISCRETE && dkp_ranged(g));
-    const dkp_wrong rows[] = {
-        {g->rounding && !rounds, "grid.rounding", (double)g->rounding,
-         "none: it is for leading, trailing and linspace, and with a range for VP discrete"},
-        {g->unit && !listed && !resampled && g->spacing != DK_SPACING_CUSTOM, "grid.unit", (double)g->unit,
-         "default: it is for lists of levels"},
-        {(g->quirks & DK_QUIRK_SIGMA_LINEAR) != 0 && !counts, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps"},
-        {(g->quirks & DK_QUIRK_SPARE_LEVEL) != 0 && listed, "grid.spare", 1, "0: levels are taken verbatim"},
-        {(g->quirks & DK_QUIRK_BELOW_ONE) != 0 && !dkp_flow_unit(&c->schedule), "grid.below_one", 1, "0 but for flow schedules"},
-        {g->sigma_min > 0 && g->spacing == DK_SPACING_LINEAR_QUADRATIC, "grid.sigma_min", g->sigma_min, "0: this spacing ends at 0"},
-        {g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL, "grid.full_steps",
-         (double)g->full_steps, "0 with grid.strength, which sets it"},
-        {listed && g->level_count && last >= g->level_count, "steps", (double)last, "below grid.level_count"},
-        {resampled && !g->levels, NULL, 0, "grid.levels = NULL: must be grid.level_count numbers"},
-        {listed && !g->levels, NULL, 0, "grid.levels = NULL: must be steps + 1 numbers"},
-        {counts && !T, "grid.spacing", (double)g->spacing,
-         "for a discrete schedule (VP discrete, or flow): it counts timesteps"},
-        {(turbo || lcm) && original > T, "grid.original_steps", (double)original, "at most schedule.timesteps"},
-        {turbo && g->a >= original, "grid.offset", g->a, ">= 0 and below original_steps"},
-        {lcm && c->steps > original, "steps", (double)c->steps, "at most grid.original_steps (0: 50)"},
-        {g->spacing == DK_SPACING_CUSTOM && !g->fn, NULL, 0,
-         "grid.fn = NULL: must be a function for a custom spacing"},
-        {from_level && (!dkp_ranged(g) || g->sigma_max > 0), "grid.partial", (double)g->partial,
-         "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0"},
-        {g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps,
-         "grid.linear_steps", (double)g->n, ">= 0 and below steps"},
-    };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK) return DK_ERROR_CONFIG;
+    if (g->rounding && !rounds)
+        return dkp_fail_word(message, "grid.rounding", (double)g->rounding,
+                             "none: it is for leading, trailing and linspace, and with a range for VP discrete");
+    if (g->unit && !listed && !resampled && g->spacing != DK_SPACING_CUSTOM)
+        return dkp_fail_word(message, "grid.unit", (double)g->unit, "default: it is for lists of levels");
+    if (g->quirks & DK_QUIRK_SIGMA_LINEAR && !counts)
+        return dkp_fail(message, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps");
+    if (g->quirks & DK_QUIRK_SPARE_LEVEL && listed) return dkp_fail(message, "grid.spare", 1, "0: levels are taken verbatim");
+    if (g->quirks & DK_QUIRK_BELOW_ONE && !dkp_flow_unit(&c->schedule))
+        return dkp_fail(message, "grid.below_one", 1, "0 but for flow schedules");
+    if (g->sigma_min > 0 && g->spacing == DK_SPACING_LINEAR_QUADRATIC)
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min, "0: this spacing ends at 0");
+    if (g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL)
+        return dkp_fail(message, "grid.full_steps", g->full_steps, "0 with grid.strength, which sets it");
+    if (listed && g->level_count && last >= g->level_count) return dkp_fail(message, "steps", last, "below grid.level_count");
+    if (resampled && !g->levels)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be grid.level_count numbers");
+    if (listed && !g->levels) return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.levels = NULL: must be steps + 1 numbers");
+    if (counts && !T)
+        return dkp_fail_word(message, "grid.spacing", (double)g->spacing,
+                             "for a discrete schedule (VP discrete, or flow): it counts timesteps");
+    if ((turbo || lcm) && original > T) return dkp_fail(message, "grid.original_steps", original, "at most schedule.timesteps");
+    if (turbo && g->a >= original) return dkp_fail(message, "grid.offset", g->a, ">= 0 and below original_steps");
+    if (lcm && c->steps > original) return dkp_fail(message, "steps", c->steps, "at most grid.original_steps (0: 50)");
+    if (g->spacing == DK_SPACING_CUSTOM && !g->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.fn = NULL: must be a function for a custom spacing");
+    if (from_level && (!dkp_ranged(g) || g->sigma_max > 0))
+        return dkp_fail_word(message, "grid.partial", (double)g->partial,
+                             "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
+    if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
+        return dkp_fail(message, "grid.linear_steps", g->n, ">= 0 and below steps");
     for (int i = 0; resampled && i < g->level_count; i++)
         if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -7567,18 +7556,12 @@ static dk_status dkp_check_sampler(dk_config *c, char *message) {
     } else if (s->exponential) {
         embedded = dkp_has_embedded(&exponential);
     }
-    const dkp_wrong rows[] = {
-        {s->cfg_pp, "sampler.cfg_pp", 1, "0 with step-size control"},
-#ifndef DK_NO_PEERS
-        {(s->quirks & DK_QUIRK_STRIDE) != 0, "sampler.stride", 1, "0 with step-size control"},
-#endif
-        {s->law == DK_LAW_SDE_NOISE && s->eta > 0, NULL, 0,
-         "sampler.law = sde_noise: must be another with step-size control (rtol, atol), since a long step of it has no "
-         "error estimate"},
-        {embedded && s->order < 1, "sampler.order", (double)s->order,
-         "the order of the better of its two methods, with step-size control"},
-    };
-    return dkp_first_wrong(rows, DKP_COUNT(rows), message);
+    if (s->law == DK_LAW_SDE_NOISE && s->eta > 0)
+        return dkp_fail_word(message, "sampler.law", (double)s->law,
+                             "another with step-size control (rtol, atol), since a long step of it has no error estimate");
+    if (embedded && s->order < 1)
+        return dkp_fail(message, "sampler.order", s->order, "the order of the better of its two methods, with step-size control");
+    return DK_OK;
 }
 
 /* The config's, or in its place a phase's or what a schedule has made of it. */
@@ -7797,15 +7780,16 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (g->strength < 1 && dkp_resolve_strength(c, message) != DK_OK) return DK_ERROR_CONFIG;
     double noisy = dk_noise_level(dkp_range_end(c, 1)), clean = dk_noise_level(dkp_range_end(c, 0));
     double lowest = c->steps < 2 || g->quirks & DK_QUIRK_SPARE_LEVEL ? noisy : clean; /* that is sure to be in the grid */
-    const dkp_wrong rows[] = {
-        {!(clean < noisy) && g->sigma_max > 0, "grid.sigma_max", g->sigma_max, "above the range's other end"},
-        {!(clean < noisy), "grid.sigma_min", g->sigma_min, "below the range's other end"},
-        {g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest), "grid.final_value",
-         g->final_value, "below the range's lower end (set grid.sigma_min above it)"},
-        {c->start == DK_START_STATE && dkp_set(c->start_excess), "start_excess", c->start_excess, "0 with start = state"},
-    };
-    if (dkp_first_wrong(rows, DKP_COUNT(rows), message) != DK_OK || dkp_resolve_steps(c, message) != DK_OK ||
-        dkp_resolve_travel(c, message) != DK_OK || dkp_check_phases(c, message) != DK_OK)
+    if (!(clean < noisy))
+        return g->sigma_max > 0 ? dkp_fail(message, "grid.sigma_max", g->sigma_max, "above the range's other end")
+                                : dkp_fail(message, "grid.sigma_min", g->sigma_min, "below the range's other end");
+    if (g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest))
+        return dkp_fail(message, "grid.final_value", g->final_value,
+                        "below the range's lower end (set grid.sigma_min above it)");
+    if (c->start == DK_START_STATE && dkp_set(c->start_excess))
+        return dkp_fail(message, "start_excess", c->start_excess, "0 with start = state");
+    if (dkp_resolve_steps(c, message) != DK_OK || dkp_resolve_travel(c, message) != DK_OK ||
+        dkp_check_phases(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
@@ -7825,26 +7809,18 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
     return q;
 }
 
+/* Its numbers, and what a generator of another program cannot do. */
 static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, char *message) {
     const int skip = s == &c->noise ? 5 : 0, other = s->kind > DK_NOISE_BROWNIAN, gpu = DKP_ON_GPU(s->kind); /* "step_" */
-    const char *const none = "0: the source has no such number";
+    const char *const none = "left out (0): the noise source has no such number";
+    const dk_noise_request q = dkp_noise_of_config(c);
+    const dkp_generator *generator;
     if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);
     if (s->bits && !(other && (s->bits == 32 || s->bits == 64)))
         return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
     if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
         return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
-    return DK_OK;
-}
-#undef DKP_OF_BITS
-#undef DKP_OF_GPU
-#undef DKP_ON_GPU
-#undef DKP_NOISE_WORDS
-
-/* What a generator of another program cannot do. */
-static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s, char *message) {
-    const dk_noise_request q = dkp_noise_of_config(c);
-    const dkp_generator *generator = dkp_generator_of(s);
-    if (!generator) return DK_OK;
+    if (!(generator = dkp_generator_of(s))) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,
                         "0 where one generator makes the whole batch (or use seeds)");
@@ -7854,28 +7830,21 @@ static dk_status dkp_resolve_source(const dk_config *c, const dk_noise_source *s
                             "below 2^32 for noise = numpy");
     return DK_OK;
 }
-
-static dk_status dkp_resolve_noise(dk_config *c, char *message) {
-    dk_noise_source *step = &c->step_noise;
-    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
-    if (step->kind == DK_NOISE_DEFAULT && !step->fn) {
-        if (step->seed_offset)
-            return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
-        *step = c->noise;
-    }
-    return dkp_resolve_source(c, &c->noise, message) == DK_OK ? dkp_resolve_source(c, step, message)
-                                                               : DK_ERROR_CONFIG;
-}
+#undef DKP_OF_BITS
+#undef DKP_OF_GPU
+#undef DKP_ON_GPU
+#undef DKP_NOISE_WORDS
 
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
+    dk_noise_source *step = &c->step_noise;
     if (c->dim < 1) return dkp_fail(message, "dim", 0, ">= 1");
     if (c->batch < 0 || c->batch > 357913941) return dkp_fail(message, "batch", c->batch, DKP_OF_BATCH);
     if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, DKP_OF_THREADS);
     if ((unsigned)c->unchecked > 1) return dkp_fail(message, "unchecked", c->unchecked, "0 or 1");
-    if (dkp_check_source(c, &c->noise, message) != DK_OK || dkp_check_source(c, &c->step_noise, message) != DK_OK)
-        return DK_ERROR_CONFIG;
     if (c->batch == 0) c->batch = 1;
+    if (dkp_check_source(c, &c->noise, message) != DK_OK || dkp_check_source(c, step, message) != DK_OK)
+        return DK_ERROR_CONFIG;
     if (c->dim > ((size_t)-1) / 64 / sizeof(dk_real) / (size_t)c->batch)
         return dkp_fail(message, "dim", (double)c->dim,
                         "small enough for batch * dim numbers to fit in memory");
@@ -7883,7 +7852,12 @@ static dk_status dkp_resolve_data(dk_config *c, char *message) {
     if (c->threads == 0 && !c->parallel) c->threads = omp_get_max_threads();
 #endif
     if (c->threads == 0) c->threads = 1;
-    return dkp_resolve_noise(c, message);
+    if (c->noise.kind == DK_NOISE_DEFAULT) c->noise.kind = DK_NOISE_PHILOX;
+    if (step->kind != DK_NOISE_DEFAULT || step->fn) return DK_OK;
+    if (step->seed_offset)
+        return dkp_fail(message, "step_noise.seed_offset", step->seed_offset, "0 with step_noise = default");
+    *step = c->noise;
+    return DK_OK;
 }
 #undef DKP_OF_BATCH
 #undef DKP_OF_THREADS
@@ -8079,11 +8053,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
-            if (!dkp_fits(&set, &f))
-                return dkp_fail_setting(c->message, word, value,
-                                        f.of == DKP_OF_GRID                             ? "left out: the grid's spacing has no such number"
-                                        : f.of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out: the schedule's family has no such number"
-                                                                                        : "left out: the noise source has no such number");
+            if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             int broken = f.kind == 'i' && strchr(value, '.');
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
@@ -8098,7 +8068,6 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
 
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
-DKP_FAST
 
 /* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
 typedef struct dkp_guided {
@@ -8176,7 +8145,6 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     }
 }
 
-DKP_SMALL
 
 /* G by the user's guider, of values that follow one another. */
 static dk_vec dkp_record_guider(dk_recorder *r, const dk_guidance *g, const dk_vec P[DK_BRANCHES]) {
@@ -8245,7 +8213,6 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     return D;
 }
 
-DKP_FAST
 
 /* One D in the making. */
 typedef struct dkp_evaluation {
@@ -8377,7 +8344,6 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     return D;
 }
 
-DKP_SMALL
 
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     return dkp_denoise(r, x, &level, &told, uncond);
@@ -8575,35 +8541,34 @@ static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c,
     return status;
 }
 
-/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. */
+/* The i-th kind of attempt that a run with step-size control may make; 0 if there are no more. Attempts are made from the
+   range's noisy end, then from 1/2 and 1/8 of the way, where no coefficient is 0 or 1. */
 static int dkp_trial(dk_recorder *r, dk_config *c, int i, dkp_pace *p) {
     static const struct {
-        int phase, kept, within; /* attempts from the range's noisy end, or 1/within of the way, where no coefficient is 0 or 1 */
-    } kinds[] = {{DKP_START, 0, 0},
-                 {DKP_PLAIN, 0, 0}, /* the first step, */
-                 {DKP_PLAIN, 0, 0}, /* and the last one */
-                 {DKP_ATTEMPT, 0, 0},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW, 0},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 0},
-                 {DKP_ATTEMPT, 0, 2},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW, 2},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 2},
-                 {DKP_ATTEMPT, 0, 8},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW, 8},
-                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D, 8},
-                 {DKP_MEASURE, 0, 0}, /* of tableaux alone */
-                 {DKP_PROBE, DKP_KEPT_D, 0}};
+        int phase, kept;
+    } kinds[] = {{DKP_START, 0},
+                 {DKP_PLAIN, 0}, /* the first step, */
+                 {DKP_PLAIN, 0}, /* and the last one */
+                 {DKP_MEASURE, 0}, /* of tableaux alone */
+                 {DKP_PROBE, DKP_KEPT_D},
+                 {DKP_ATTEMPT, 0},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW},
+                 {DKP_ATTEMPT, DKP_KEPT_LOW | DKP_KEPT_D}};
+    enum { STEPS = 3, OF_TABLEAUX = 2, ATTEMPTS = 3 };
+    const int skip = c->sampler.tableau ? 0 : OF_TABLEAUX;
     dkp_first_attempt(r, c, p);
-    int count = p->phase == DKP_PLAIN ? 3 : DKP_COUNT(kinds) - (c->sampler.tableau ? 0 : 2);
+    int count = p->phase == DKP_PLAIN ? STEPS : DKP_COUNT(kinds) - skip + 2 * ATTEMPTS;
     p->sizing = 1 + i / count, i %= count;
     if (p->sizing > (c->guidance.schedule ? 4 : 1)) return 0;
-    if (kinds[i].within) {
-        p->at += (p->end - p->at) / kinds[i].within, p->h = fabs(p->end - p->at) / 2;
+    if (i >= STEPS) i += skip;
+    if (i >= DKP_COUNT(kinds)) {
+        p->at += (p->end - p->at) / (i < DKP_COUNT(kinds) + ATTEMPTS ? 2 : 8), p->h = fabs(p->end - p->at) / 2;
         p->from = dkp_level_on_axis(r, p->at);
         dkp_aim(r, p);
+        i = DKP_COUNT(kinds) - ATTEMPTS + (i - DKP_COUNT(kinds)) % ATTEMPTS;
     }
     p->phase = kinds[i].phase, p->kept = kinds[i].kept;
-    if (p->phase == DKP_ATTEMPT || p->phase == DKP_MEASURE || p->phase == DKP_PROBE) return 1;
+    if (i >= STEPS) return 1;
     p->place = i == 2 ? c->steps - 1 : 0;
     p->from = dkp_grid_level(c, p->place), p->to = dkp_grid_level(c, p->place + 1);
     return 1;
@@ -10351,6 +10316,7 @@ static void dkp_count_timesteps(dk_recorder *r) {
     dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
     r->from = dkp_level(r, r->step);
     double stride = r->sampler.quirk;
+    if (r->own->pace) dkr_refuse(r, "sampler.stride", 1, "0 with step-size control");
     if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
     if (stride <= 0)
         dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");

@@ -443,7 +443,7 @@ static void lists_and_tables_are_checked(void **state) {
         {"vp_linear", dk_grid_named("lcm"), "grid.original_steps=2",
          "steps = 3: must be at most grid.original_steps"},
         {"vp_linear", no_function, "", "grid.fn = NULL: must be a function for a custom spacing"},
-        {"vp_linear", other, "", "grid.a = 5: must be 0: the spacing has no such number"},
+        {"vp_linear", other, "", "grid.a = 5: must be left out (0): the grid's spacing has no such number"},
         {"vp_linear", dk_grid_named("gits"), "grid.coefficient=0.75",
          "grid.a = 0.75: must be a number that the grid's function"},
         {"vp_linear", dk_grid_named("gits"), "grid.coefficient=1.55",
