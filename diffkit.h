@@ -1807,8 +1807,6 @@ static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     return 0;
 }
 
-DKP_FAST
-
 /* VP discrete. alpha^2 of timestep k is a product of k + 1 numbers. A model's table has all of them; recording marks
    every stride-th; else they are multiplied anew. */
 typedef struct dkp_discrete {
@@ -1857,8 +1855,6 @@ static double dkp_abar(const dkp_discrete *d, int k) {
 static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
     return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
 }
-
-DKP_SMALL
 
 /* As the table has it: rounded, and with its SNR shifted. */
 static double dkp_table_abar(const dkp_discrete *d, double abar) {
@@ -2075,8 +2071,6 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope)
     return l;
 }
 
-DKP_FAST
-
 /* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
    where rounding might decide. */
 static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
@@ -2107,8 +2101,6 @@ static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_l
     return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                               : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
 }
-
-DKP_SMALL
 
 /* The user's own; the inverse by bisection. */
 static dk_level dkp_custom_at(const dk_schedule *s, double t, dk_level *slope) {
@@ -2901,8 +2893,6 @@ static void dkp_refuse_at(dk_recorder *r, const char *what, const dk_level *l) {
                                     what, r->step, l->t, l->alpha, l->sigma);
 }
 
-DKP_FAST
-
 /* Recording stores while there is room, and counts in any case; where the room was not enough, or not known, it runs
    once more with memory laid out by the counts. */
 
@@ -3089,8 +3079,6 @@ static int dkp_for_network(dk_recorder *r, int value) {
     dkp_use(r, value, 1);
     return value;
 }
-
-DKP_SMALL
 
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
     if (n < 0 || (n > 0 && (!c || !v))) {
@@ -3633,8 +3621,6 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
-DKP_FAST
-
 /* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
    m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
 static void dkp_moments(double H, int n, double *m) {
@@ -3705,8 +3691,6 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     }
     return dkp_sum(n, weight, past->v);
 }
-
-DKP_SMALL
 
 /* Whether the step ends in alpha D, whatever the state and the past are. */
 static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r->sampler.plain_last > 0); }
@@ -4708,8 +4692,6 @@ static char *dkp_align(void *memory) {
     return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
 }
 
-DKP_FAST
-
 /* How many branches there are up to a call. */
 static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
 
@@ -4759,8 +4741,6 @@ static const dk_row *dkp_row_of_multiple(const dk_plan *p, int u, int of, int en
     const dk_term *t = &p->term[row->first];
     return row->count == 1 && row->mask < 0 && t->value == of && !t->scalar ? row : NULL;
 }
-
-DKP_SMALL
 
 static dk_status dkp_count(dk_recorder *r, dk_plan *plan, dk_config *resolved, const dkp_pace *pace,
                            dk_level *levels) {
@@ -6783,7 +6763,7 @@ enum {
 /* clang-format off */
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
-#define DKP_IF(fact) (uint64_t)1 << DKP_IF_##fact
+#define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_WORDS "default|philox|brownian"
 #define DKP_ON_GPU(kind) 0
@@ -7037,7 +7017,6 @@ static const dkp_fields dkp_parts[] = {
 #undef DKP_PART
 #undef DKP_FAMILY
 #undef DKP_SPACED
-#undef DKP_IF
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
 #undef DKP_QUIRK_FIELDS
@@ -7076,37 +7055,31 @@ static int dkp_next_field(dkp_field *f, int parts) {
 /* Facts about *c that count for the fields of a part. */
 static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
-    const int flow = dkp_flow_unit(s), made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
+    const int made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
     const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
-    const struct {
-        int bit, holds;
-    } facts[] = {
-        {family, family >= 0 && family < (int)DK_FAMILY_COUNT},
-        {DKP_IF_SPACING + (spacing < (int)DK_SPACING_COUNT ? spacing : 0), spacing >= 0 && spacing < (int)DK_SPACING_COUNT},
-        {DKP_IF_BETAS, made},
-        {DKP_IF_BETA_ENDS, made && dkp_spaced_betas(s->betas)},
-        {DKP_IF_NO_RANGE, !dkp_ranged(&c->grid)},
-        {DKP_IF_TO_1, flow},
-        {DKP_IF_BEYOND_1, !flow},
-        {DKP_IF_FINAL_VALUE, c->grid.final == DK_FINAL_VALUE},
-        {DKP_IF_OTHER_FINAL, c->grid.final != DK_FINAL_VALUE},
-        {DKP_IF_CONTROL, dkp_controlled(c)},
-        {DKP_IF_ZERO_STAR, c->guidance.zero_star},
-        {DKP_IF_PARTS, c->guidance.zero_star || c->guidance.projected},
-        {DKP_IF_QUANTILE, c->guidance.quantile > 0},
-        {DKP_IF_GENERATOR, noise > DK_NOISE_BROWNIAN},
-        {DKP_IF_GPU, DKP_ON_GPU(noise)},
-    };
     uint64_t all = 0;
-    for (int i = 0; i < DKP_COUNT(facts); i++)
-        if (facts[i].holds) all |= (uint64_t)1 << facts[i].bit;
+    if (family >= 0 && family < (int)DK_FAMILY_COUNT) all |= (uint64_t)1 << family;
+    if (spacing >= 0 && spacing < (int)DK_SPACING_COUNT) all |= (uint64_t)1 << (DKP_IF_SPACING + spacing);
+    if (made) all |= DKP_IF(BETAS);
+    if (made && dkp_spaced_betas(s->betas)) all |= DKP_IF(BETA_ENDS);
+    if (!dkp_ranged(&c->grid)) all |= DKP_IF(NO_RANGE);
+    all |= dkp_flow_unit(s) ? DKP_IF(TO_1) : DKP_IF(BEYOND_1);
+    all |= c->grid.final == DK_FINAL_VALUE ? DKP_IF(FINAL_VALUE) : DKP_IF(OTHER_FINAL);
+    if (dkp_controlled(c)) all |= DKP_IF(CONTROL);
+    if (c->guidance.zero_star) all |= DKP_IF(ZERO_STAR);
+    if (c->guidance.zero_star || c->guidance.projected) all |= DKP_IF(PARTS);
+    if (c->guidance.quantile > 0) all |= DKP_IF(QUANTILE);
+    if (noise > DK_NOISE_BROWNIAN) all |= DKP_IF(GENERATOR);
+    if (DKP_ON_GPU(noise)) all |= DKP_IF(GPU);
     return all;
 }
+#undef DKP_IF
 
-static int dkp_depends(const dkp_field *f) { return f->facts && f->kind != 'b' && f->kind != 'q'; }
-static int dkp_holds(const dkp_field *f, uint64_t facts) { return !dkp_depends(f) || (f->facts & facts) != 0; }
+static int dkp_holds(const dkp_field *f, uint64_t facts) {
+    return !f->facts || f->kind == 'b' || f->kind == 'q' || (f->facts & facts) != 0;
+}
 
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, const dkp_field *number) {
@@ -10316,7 +10289,6 @@ static void dkp_count_timesteps(dk_recorder *r) {
     dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
     r->from = dkp_level(r, r->step);
     double stride = r->sampler.quirk;
-    if (r->own->pace) dkr_refuse(r, "sampler.stride", 1, "0 with step-size control");
     if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
     if (stride <= 0)
         dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");

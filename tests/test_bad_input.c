@@ -369,7 +369,7 @@ static void what_contradicts_is_named(void **state) {
         {"edm", "lms", "eta=1", "sampler.eta = 1: must be 0"},
         {"edm", "edm_churn", "grid.rising=1", "sampler.churn"},
         {"flow", "euler", "grid.rising=1", "start = noise: must be DK_START_STATE or DK_START_DATA"},
-        {"flow", "lawson4", "stride=1 rtol=0.1", "sampler.stride = 1: must be 0 with step-size control"},
+        {"flow", "lawson4", "stride=1 rtol=0.1", "sampler.stride = 1: must be 0: this method uses exponential"},
         {"edm", "euler", "grid.strength=1e-7 grid.partial=stretch",
          "grid.strength = 1e-7: must be at least steps/1000000"},
         {"edm", "euler", "grid.strength=0.5 grid.partial=level grid.sigma_max=1",
