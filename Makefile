@@ -311,7 +311,7 @@ coverage:
 
 # Reference runs of other implementations, in double unless REAL is said: build/conformance FILE.jsonl ...
 CONFORMANCE_REAL = $(if $(findstring command,$(origin REAL)),$(REAL),double)
-$(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) tests/json.h examples/likelihood.h diffkit.h | $(BUILD)
+$(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) tests/json.h examples/gits.h examples/likelihood.h examples/numpy.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(CONFORMANCE_REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 conformance: $(BUILD)/conformance

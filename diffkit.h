@@ -709,8 +709,7 @@ typedef enum dk_noise_kind {
 #ifndef DK_NO_PEERS
     DK_NOISE_TORCH_CPU,  /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
     DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
-    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32 */
-    DK_NOISE_NUMPY_PCG64, /* numpy.random.default_rng(seed).standard_normal */
+    DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32; default_rng: examples/numpy.h */
     DK_NOISE_TORCHSDE, /* the path of k-diffusion's BrownianTreeNoiseSampler on the CPU, over sigma; a draw that does not
                           go down is PHILOX's */
 #endif
@@ -6772,7 +6771,7 @@ enum {
     X('q', "sampler.quirks", sampler.quirks, 0, "0: DK_NO_PEERS leaves them out") \
     X('r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
 #else
-#define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|numpy_pcg64|torchsde"
+#define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|torchsde"
 #define DKP_ON_GPU(kind) ((kind) == DK_NOISE_TORCH_CUDA)
 #define DKP_PEER_NAMES(X) X('n', "model", message, 0, "a name")
 #define DKP_QUIRK_FIELD(X, bit, number, text) X('b', "sampler." text, sampler.quirks, bit, "0 or 1")
@@ -6903,7 +6902,7 @@ enum {
     X('i', "grid.offset", grid.n, DKP_SPACED(LEADING), DKP_OFFSETS) \
     X('r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X('i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
-    X('r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 0.80 .. 1.50 (0: 1.20)") \
+    X('r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 1.20") \
     X('r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
     X('r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X('r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
@@ -10663,7 +10662,8 @@ DKP_FAST
 DKP_SMALL
 
 /* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
-   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps. */
+   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps, all of them in
+   examples/gits.h. */
 static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
                                      1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
                                      0.3977456272,  0.1515232662, 0.0291671582};
@@ -10688,117 +10688,32 @@ static const double dkp_oss_chroma[] = {
     0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
     0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
 
+/* GITS of coefficient 1.20: its levels, and for each number of levels from 3 on the inner ones, as letters of that list from '$' on. */
 static const double dkp_gits_level[] = {
-    14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547,
-    9.24142551,  8.75849152,  8.30717278,  7.88507891, 7.49001646,  7.11996698,  6.77309084,  6.44769001,
-    6.14220476,  5.85520077,  5.58536053,  5.09240818, 4.86714602,  4.65472794,  4.45427561,  4.26497746,
-    3.91689563,  3.75677586,  3.60512662,  3.46139455, 3.32507086,  3.1956799,   3.07277966,  2.95596409,
-    2.84484982,  2.6383388,   2.54230714,  2.45070267, 2.36326075,  2.27973175,  2.19988537,  2.12350607,
-    2.05039096,  1.98035145,  1.91321158,  1.84880662, 1.78698075,  1.72759056,  1.67050016,  1.61558151,
-    1.56271636,  1.51179266,  1.46270394,  1.41535246, 1.36964464,  1.32549286,  1.28281462,  1.24153244,
-    1.20157266,  1.162866,    1.12534678,  1.08895338, 1.05362725,  1.01931262,  0.98595673,  0.95350921,
-    0.92192322,  0.89115214,  0.86115354,  0.83188516, 0.803307,    0.77538133,  0.74807048,  0.72133851,
-    0.69515091,  0.66947293,  0.64427125,  0.61951244, 0.59516323,  0.57119018,  0.54755926,  0.52423614,
-    0.50118381,  0.4783645,   0.45573691,  0.43325692, 0.41087446,  0.38853383,  0.36617002,  0.34370604,
-    0.32104823,  0.29807833,  0.27464288,  0.25053367, 0.22545385,  0.19894916,  0.17026083,  0.13792117,
-    0.09824532,  0.02916753,
+    14.61464119, 7.49001646, 6.77309084, 5.85520077, 4.65472794, 3.46139455, 3.07277966, 2.95596409, 2.84484982,
+    2.45070267, 2.36326075, 2.19988537, 2.12350607, 2.05039096, 1.98035145, 1.84880662, 1.67050016, 1.61558151,
+    1.56271636, 1.51179266, 1.36964464, 1.24153244, 1.20157266, 1.162866, 1.08895338, 0.95350921, 0.92192322,
+    0.86115354, 0.83188516, 0.803307, 0.74807048, 0.72133851, 0.69515091, 0.64427125, 0.59516323, 0.57119018,
+    0.52423614, 0.50118381, 0.4783645, 0.45573691, 0.41087446, 0.38853383, 0.36617002, 0.34370604, 0.32104823,
+    0.29807833, 0.27464288, 0.25053367, 0.22545385, 0.19894916, 0.17026083, 0.13792117, 0.09824532, 0.02916753,
 };
+static const char dkp_gits_lines[] =
+    "A" "6H" ".>N" ",9FS" "'1=KV" "'-9EQX" "'-8AKSX" "',5=FNUX" "',4<BIPUX" "'+39@FLRVX" "'*28=DINSVX" "&).6<AFKOSVX"
+    "&)-5;?EIMQTVX" "%(*07<@EIMQTVX" "%(*07<@EILPSUWX" "%(*07<@EILORTVWX" "%(*/5:>CGKNQSUVWX" "%(*/59=BFJMPRTUVWX"
+    "%(*/59=BFILOQSTUVWX";
 
-enum { DKP_GITS_ROW = 216 };
-
-/* A word per number of steps: how far down that list each level lies below the one before, less '0'. The first and the
-   last level are in all of them. */
-static const char dkp_gits_words[][DKP_GITS_ROW] = {
-    /* 0.80 */ "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B "
-               "11111122244:B 111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
-    /* 0.85 */
-    "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I "
-    "11112222459=I 111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G "
-    "11111111111123468=G",
-    /* 0.90 */
-    "> <T <BQ <8>O 488>O 487;AI 3647:AI 363559@I 3635579AF 23435579AF 224225579AF 224224457;@D "
-    "1223224457;@D 12232233467<@C 111232233467<@C 1112322233467;\?C 11112222233467;\?C "
-    "111122112233467;\?C 1111221122323457;@B",
-    /* 0.95 */
-    "> >R <DQ <8@P <8;AJ 488;AJ 488:<AE 48558<AE 363558<AE 3635579=AA 3635466:<@@ 23435466:<@@ "
-    "234344567:<>> 2343333557:<>> 22422333557:<>> 224223334559;<=< 2242223234559:<=< 12232223234559:<=< "
-    "122322232335578:;<:",
-    /* 1.00 */
-    "` >a >FP =ABL <8<CJ <8<\?CC 488<\?CC 488:;>@@ 48558;>@@ 485578<>\?= 485577;<<=: 4535577;<<=: "
-    "453545679;<=: 453545669:;<:6 45354455899:;95 453434456899:985 45343435477999974 352243435477999974 "
-    "3522232435477999974",
-    /* 1.05 */
-    "o >c >JO >BFI >@AEC <8<@DC <8<\?@@= <8:;>\?>: <898<>=;8 <788<<<;95 48788<<<;95 485577;<<;95 "
-    "485576::;:974 48545669::9974 485456688988863 4854555788887653 48545547777776643 463445547777776643 "
-    "4634455466667666543",
-    /* 1.10 */
-    "q TS ANN >EHG >AADC >@AB@< >@=@\?=8 <8<\?@\?<6 <8;;===:5 <8::;<;:84 <898:;::864 <887:::98653 "
-    "<77689:987643 <7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 "
-    "4855556777665544322",
-    /* 1.15 */
-    "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 "
-    "<8:9::9865432 <8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
-    /* 1.20 */
-    "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 "
-    ">=8<:98654322 <999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 "
-    "<998988764432211111",
-    /* 1.25 */
-    "w `P XLD TKD; PGE>6 NCC\?94 ACC@=84 ABA\?<863 A\?\?\?<9742 A\?>=;97532 A\?=<;865432 A><<;8754321 "
-    "A><;:87543221 A>;;:875432211 A>;;:8654322111 A>;;:76543221111 A=:;9875432211111 A=:;98654322111111 "
-    "A=::986543221111111",
-    /* 1.30 */
-    "w gL `L@ [IB9 TIB<5 PDB>84 NBA=963 NA@<9642 ABA\?;8532 AB@=:85432 A@\?=:964321 A\?\?=:8643221 "
-    "A\?\?<:86432211 A\?\?<9864322111 A\?\?<98543221111 A\?=<:76432211111 A\?=<:754322111111 "
-    "A\?<;97653221111111 A\?<;976432211111111",
-    /* 1.35 */
-    "x oH `M@ _IA7 [H@94 SFA<73 PD@<853 PC@;8532 P@\?;86422 P@\?;854221 NA>:8643211 NA>:85432111 "
-    "NA=:854321111 N\?=:8643211111 N\?=:85432111111 AB><975422111111 A@><9754321111111 "
-    "A@><96543211111111 A@><965332111111111",
-    /* 1.40 */
-    "| oH kH< `J@6 _E\?94 XG\?963 SD@<742 SD\?:7432 SC>;74321 SC>:743211 PC\?:7532111 PA>;85321111 "
-    "PA>;753211111 P@>:7532211111 P@=:75322111111 P\?=:753221111111 P\?<97542211111111 "
-    "P\?<975322111111111 P\?<9653221111111111",
-    /* 1.45 */
-    "| tG oH9 gG=5 `G\?73 _E>842 ZE>9532 VE\?:6321 SD\?:74221 SD\?:642211 SC>:6432111 SC>964321111 "
-    "SC=9643211111 SC=96422111111 PA>975321111111 PA>9743211111111 P@>97432111111111 P@=974321111111111 "
-    "P@=9643211111111111",
-    /* 1.50 */
-    "~ tG rF8 gG=5 `G\?73 _E>842 _D<8432 [D=95321 [D=853211 [D<8532111 VD=96421111 VD=963211111 "
-    "TC=9642211111 TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 "
-    "S@<8642211111111111",
-};
-
-/* The word for n levels: word n - 3, or the last one, for more. Some words are one longer than their place says. */
-static const char *dkp_gits_word(double coefficient, int n) {
-    const char *word = dkp_gits_words[(int)floor((coefficient - 0.8) * 20 + 0.5)];
-    for (; n > 3 && strchr(word, ' '); n--) word = strchr(word, ' ') + 1;
-    return n > 3 ? NULL : word;
+static double dkp_gits_value(int n, int i) {
+    if (i <= 0 || i >= n - 1) return dkp_gits_level[i > 0 ? DKP_COUNT(dkp_gits_level) - 1 : 0];
+    return dkp_gits_level[dkp_gits_lines[(n - 2) * (n - 3) / 2 + i - 1] - '$'];
 }
 
-static int dkp_gits_length(const char *word) { return (int)strcspn(word, " ") + 2; }
-
-static double dkp_gits_value(const char *word, int i) {
-    int at = 0, length = dkp_gits_length(word);
-    for (int k = 0; k < i && k < length - 2; k++) at += word[k] - '0';
-    return dkp_gits_level[i >= length - 1 ? DKP_COUNT(dkp_gits_level) - 1 : at];
-}
-
-/* grid.a is the coefficient, 0.80 to 1.50 in steps of 0.05; 0: 1.20. */
 static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
-    double coefficient = fabs(c->grid.a) > 0 ? c->grid.a : 1.2;
-    if (!(coefficient > 0.775 && coefficient < 1.525)) return 0;
-    const char *word = dkp_gits_word(coefficient, n), *last = word;
-    int count = word && n > 2 ? dkp_gits_length(word) : n;
-    if (i < 0) return count;
-    if (word) {
-        *level = dkp_at_sigma(&c->schedule, dkp_gits_value(word, n > 2 || i == 0 ? i : n));
-        return count;
-    }
-    for (int k = n < 40 ? n : 40; !last; k--) last = dkp_gits_word(coefficient, k);
-    double x = (double)i * (dkp_gits_length(last) - 1) / (n - 1), pair[2];
-    for (int k = 0; k < 2; k++) pair[k] = dkp_gits_value(last, (int)floor(x) + k);
-    *level = dkp_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
-    return count;
+    int most = n < 21 ? n : 21; /* of the longest line */
+    double x = n > 1 ? (double)i * (most - 1) / (n - 1) : 0;
+    const double pair[] = {dkp_gits_value(most, (int)x), dkp_gits_value(most, (int)x + 1)};
+    if (dkp_set(c->grid.a) && fabs(c->grid.a - 1.2) > 1e-9) return 0;
+    if (i >= 0) *level = dkp_at_sigma(&c->schedule, dkp_between(pair, 2, x - floor(x), 1));
+    return n;
 }
 
 static const struct {
@@ -10944,23 +10859,20 @@ static const dk_way *dkp_way_by_name(const char *name) {
 
 /* ---------------------------------------------- >>generators  PyTorch's and NumPy's generators */
 
-/* A generator and where it stands. `at` is 0 before it is seeded. */
+/* MT19937, Matsumoto & Nishimura 1998, and where it stands. `at` is 0 before it is seeded. */
 typedef struct dkp_stream {
-    uint32_t word[624];         /* MT19937 */
-    uint64_t state[2], step[2]; /* PCG64, high and low half */
-    double spared;              /* where `spare` says so: the second normal of a pair, or half of 64 bits */
-    int at, spare, call;        /* next word; draw that comes next */
+    uint32_t word[624];
+    double spared;       /* where `spare` says so: the second normal of a pair */
+    int at, spare, call; /* next word; draw that comes next */
 } dkp_stream;
 
 /* One of the peer's floats, or doubles: its 32 or 64 bits. */
 static int dkp_single(const dk_noise_source *s) {
-    int numpy = s->kind == DK_NOISE_NUMPY || s->kind == DK_NOISE_NUMPY_PCG64;
-    return s->bits ? s->bits == 32 : !numpy;
+    return s->bits ? s->bits == 32 : s->kind != DK_NOISE_NUMPY;
 }
 
-/* MT19937, Matsumoto & Nishimura 1998. */
-static void dkp_mt_seed(dkp_stream *g, uint32_t seed) {
-    g->word[0] = seed, g->at = 624;
+static void dkp_start_stream(dkp_stream *g, uint32_t seed) {
+    g->word[0] = seed, g->at = 624, g->spare = g->call = 0;
     for (uint32_t i = 1; i < 624; i++)
         g->word[i] = 1812433253u * (g->word[i - 1] ^ (g->word[i - 1] >> 30)) + i;
 }
@@ -10979,29 +10891,6 @@ static uint32_t dkp_mt_word(dkp_stream *g) {
     y ^= (y << 7) & 0x9D2C5680u;
     y ^= (y << 15) & 0xEFC60000u;
     return y ^ (y >> 18);
-}
-
-/* PCG64, O'Neill 2014: a linear congruential generator of 128 bits, XSL-RR of its state. */
-static uint64_t dkp_pcg_word(dkp_stream *g) {
-    const uint64_t high = 0x2360ED051FC65DA4u, low = 0x4385DF649FCCF645u, half = 0xFFFFFFFFu;
-    uint64_t *s = g->state, a = s[1] & half, b = s[1] >> 32, c = low & half, d = low >> 32;
-    uint64_t middle = b * c + (a * c >> 32), other = a * d + (middle & half);
-    s[0] = s[0] * low + s[1] * high + b * d + (middle >> 32) + (other >> 32) + g->step[0];
-    s[1] = s[1] * low + g->step[1];
-    s[0] += s[1] < g->step[1];
-    uint64_t x = s[0] ^ s[1], turn = s[0] >> 58;
-    return x >> turn | x << (64 - turn) % 64;
-}
-
-/* Its two halves in turn, the low one first. */
-static uint32_t dkp_pcg_half(dkp_stream *g) {
-    if (g->spare) {
-        g->spare = 0;
-        return (uint32_t)g->spared;
-    }
-    uint64_t word = dkp_pcg_word(g);
-    g->spare = 1, g->spared = (double)(word >> 32);
-    return (uint32_t)word;
 }
 
 static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) {
@@ -11028,109 +10917,13 @@ static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int poo
     for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
 }
 
-static void dkp_start_stream(dkp_stream *g, dk_noise_kind kind, uint64_t seed) {
-    g->spare = g->call = 0;
-    if (kind == DK_NOISE_NUMPY_PCG64) {
-        uint32_t w[8];
-        uint64_t v[4];
-        dkp_seed_words(seed, NULL, 0, 4, w, 8);
-        for (int i = 0; i < 4; i++) v[i] = w[2 * i] | (uint64_t)w[2 * i + 1] << 32;
-        g->step[0] = v[2] << 1 | v[3] >> 63, g->step[1] = v[3] << 1 | 1;
-        g->state[1] = v[1] + g->step[1], g->state[0] = v[0] + g->step[0] + (g->state[1] < v[1]);
-        g->at = 1;
-        dkp_pcg_word(g);
-    } else {
-        dkp_mt_seed(g, (uint32_t)seed);
-    }
-}
-
 /* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
 DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64)
-        return single ? (dkp_pcg_half(g) >> 8) / 16777216.0
-                      : (double)(dkp_pcg_word(g) >> 11) / 9007199254740992.0;
     uint64_t a = dkp_mt_word(g);
     if (single) return (double)(a & 0xFFFFFFu) / 16777216.0;
     uint64_t b = dkp_mt_word(g);
     a = kind == DK_NOISE_NUMPY ? (a >> 5) << 26 | b >> 6 : (a << 32 | b) & 0x1FFFFFFFFFFFFFu;
     return (double)a / 9007199254740992.0;
-}
-
-/* Right ends of the ziggurat's strips under exp(-x^2/2), Marsaglia & Tsang 2000, x_i = sqrt(-2 log(v/x + exp(-x^2/2))) of
-   x = x_{i+1}, x_255 = r; strip 0, the tail's, counts as v exp(r^2/2) wide. With NumPy's own rounding. */
-/* clang-format off */
-static const double dkp_strip[256] = {
-    3.9107579595249118, 0.21524189598488003, 0.2861745917920715, 0.33573751921442435, 0.37512133287837979, 0.40838913461199033,
-    0.4375184022078708, 0.46363433679088151, 0.4874439661392353, 0.50942332960209102, 0.52990972066155739, 0.54915170232716448,
-    0.56733825705381824, 0.5846167661063788, 0.60110461775599211, 0.61689699000775089, 0.63207223638606058, 0.64669571489499311,
-    0.66082257424441915, 0.67449982283729315, 0.68776789279578776, 0.70066184110681429, 0.71321228519097524, 0.72544614090999882,
-    0.73738721143429486, 0.74905666201781462, 0.76047340643010741, 0.77165442422456754, 0.78261502330723243, 0.79336905884062259,
-    0.80392911698997049, 0.81430667013521463, 0.82451220875229148, 0.83455535408638148, 0.84444495490915328, 0.85418917100816316,
-    0.86379554555330818, 0.87327106808886001, 0.88262222958516501, 0.89185507073294101, 0.90097522446122136, 0.90998795349671813,
-    0.91889818364959019, 0.9277105334019996, 0.93642934028657476, 0.94505868446816499, 0.95360240988108558, 0.96206414322304012,
-    0.97044731106422399, 0.97875515529422419, 0.98699074709906198, 0.99515699963509041, 1.0032566795446725, 1.0112924174399951,
-    1.0192667174654835, 1.0271819660356449, 1.0350404398334401, 1.0428443131441483, 1.0505956645909291, 1.0582964833306743,
-    1.0659486747621219, 1.0735540657924356, 1.0811144097034033, 1.0886313906539793, 1.0961066278520208, 1.1035416794246391,
-    1.1109380460135749, 1.1182971741193444, 1.1256204592155326, 1.1329092486525332, 1.1401648443681507, 1.1473885054208484,
-    1.1545814503599272, 1.161744859445611, 1.1688798767308328, 1.1759876120154515, 1.1830691426826863, 1.1901255154266914,
-    1.1971577478794408, 1.2041668301443809, 1.2111537262436987, 1.2181193754854811, 1.2250646937565302, 1.2319905747461355,
-    1.2388978911056867, 1.2457874955486268, 1.2526602218948968, 1.2595168860637138, 1.2663582870182291, 1.273185207665356,
-    1.2799984157138176, 1.2867986644932434, 1.2935866937369476, 1.300363230330837, 1.3071289890307309, 1.3138846731502203,
-    1.3206309752210559, 1.3273685776279256, 1.3340981532193599, 1.3408203658964037, 1.3475358711805869, 1.3542453167626347,
-    1.3609493430332826, 1.3676485835974759, 1.374343665773166, 1.381035211075855, 1.3877238356899757, 1.3944101509281406,
-    1.4010947636792506, 1.4077782768463984, 1.4144612897754707, 1.4211443986753085, 1.4278281970302555, 1.4345132760058918,
-    1.4412002248487237, 1.4478896312805758, 1.4545820818884101, 1.4612781625102753, 1.4679784586180793, 1.4746835556978553,
-    1.4813940396281871, 1.4881104970574472, 1.4948335157804935, 1.5015636851154637, 1.5083015962813113, 1.5150478427767144,
-    1.5218030207609978, 1.528567729437712, 1.5353425714415139, 1.5421281532290017, 1.5489250854741732, 1.5557339834691761,
-    1.5625554675310445, 1.5693901634151233, 1.5762387027359059, 1.5831017233960289, 1.5899798700241905, 1.5968737944227878,
-    1.6037841560260941, 1.6107116223698297, 1.6176568695730149, 1.624620582833034, 1.6316034569348727, 1.638606196775547,
-    1.6456295179047817, 1.6526741470830553, 1.659740822858182, 1.666830296161665, 1.6739433309261247, 1.6810807047251735,
-    1.6882432094371951, 1.6954316519345614, 1.7026468547999229, 1.7098896570713016, 1.7171609150178229, 1.7244615029480448,
-    1.7317923140529632, 1.7391542612859117, 1.7465482782817225, 1.7539753203176716, 1.7614363653189102, 1.7689324149112684,
-    1.7764644955245228, 1.7840336595494415, 1.7916409865521625, 1.7992875845497203, 1.8069745913508208, 1.8147031759662826,
-    1.8224745400938858, 1.8302899196827569, 1.8381505865828067, 1.8460578502851857, 1.8540130597602023, 1.8620176053996746,
-    1.8700729210712674, 1.8781804862929965, 1.8863418285367834, 1.8945585256707052, 1.9028322085504297, 1.9111645637712535,
-    1.9195573365931882, 1.9280123340526658, 1.9365314282756947, 1.9451165600086784, 1.9537697423846467, 1.962493064944363,
-    1.9712886979336592, 1.9801588969004766, 1.9891060076174381, 1.9981324713584196, 2.0072408305605287, 2.016433734906204,
-    2.0257139478638542, 2.0350843537296188, 2.0445479652175313, 2.0541079316506519, 2.0637675478117319, 2.0735302635187427,
-    2.0833996939983042, 2.0933796311387916, 2.1034740557148766, 2.1136871506866526, 2.1240233156895227, 2.1344871828460161,
-    2.145083634047888, 2.1558178198767366, 2.1666951803543077, 2.1777214677402923, 2.1889027716263603, 2.200245546611276,
-    2.2117566428841604, 2.2234433400925102, 2.2353133849299209, 2.2473750329473892, 2.2596370951737872, 2.2721089902283813,
-    2.2848008027244919, 2.2977233489028634, 2.3108882506013719, 2.3243080188711325, 2.3379961487965284, 2.3519672273791445,
-    2.3662370567172908, 2.3808227951720857, 2.3957431197819274, 2.4110184139011195, 2.4266709849371466, 2.4427253182003641,
-    2.4592083743347048, 2.4761499396705231, 2.4935830412710467, 2.5115444416266941, 2.5300752321598541, 2.5492215503247828,
-    2.5690354526818435, 2.5895759867082861, 2.6109105184888231, 2.6331163936315822, 2.6562830375767428, 2.6805146432857447,
-    2.705933656123062, 2.7326853590440114, 2.7609440052799865, 2.7909211740019275, 2.8228773968264433, 2.857138730873225,
-    2.8941210536134125, 2.9343668672088881, 2.9786032798818436, 3.0278377917695938, 3.0835261320021434, 3.1478892895180008,
-    3.2245750520478018, 3.320244733839826, 3.4492782985614316, 3.6541528853610088,
-};
-/* clang-format on */
-
-static double dkp_ziggurat(dkp_stream *g, int single) {
-    const dk_noise_kind kind = DK_NOISE_NUMPY_PCG64;
-    const double r = 3.6541528853610088, inverse_r = 0.27366123732975828;
-    double size = single ? 8388608.0 : 4503599627370496.0;
-    for (;;) {
-        uint64_t word = single ? dkp_pcg_half(g) : dkp_pcg_word(g);
-        int i = (int)(word & 255), minus = (int)(word >> 8 & 1);
-        uint64_t u = word >> 9 & (single ? 0x7FFFFFu : 0xFFFFFFFFFFFFFu);
-        double outer = dkp_strip[i], inner = i == 0 ? r : i == 1 ? 0 : dkp_strip[i - 1];
-        double x = single ? (double)((float)u * (float)(outer / size)) : (double)u * (outer / size);
-        if (u < (uint64_t)(inner / outer * size)) return minus ? -x : x;
-        if (i > 0) { /* between the strip's two ends */
-            double low = dkp_exp(-0.5 * outer * outer), high = dkp_exp(-0.5 * inner * inner);
-            double v = dkp_random(g, kind, single), y = (high - low) * v + low;
-            if (single) y = (double)(((float)high - (float)low) * (float)v + (float)low);
-            if (y < dkp_exp(-0.5 * x * x)) return minus ? -x : x;
-            continue;
-        }
-        for (double y = 0;;) { /* beyond r */
-            x = -dkp_log1p(-dkp_random(g, kind, single)), y = -dkp_log1p(-dkp_random(g, kind, single));
-            if (single) x = (double)((float)x * (float)inverse_r), y = (double)(float)y;
-            else x *= inverse_r;
-            if (y + y > x * x) return u >> 8 & 1 ? -(r + x) : r + x;
-        }
-    }
 }
 
 /* The second of a pair comes next. */
@@ -11148,8 +10941,7 @@ static void dkp_box_muller(double square, double angle, double *z, double *with_
 }
 
 /* One after the other: torch's fewer than 16, NumPy's. */
-static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind, int single) {
-    if (kind == DK_NOISE_NUMPY_PCG64) return dkp_ziggurat(g, single);
+static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind) {
     if (g->spare) {
         g->spare = 0;
         return g->spared;
@@ -11190,7 +10982,7 @@ static void dkp_stream_normals(dkp_stream *g, const dk_noise_source *s, size_t n
         if (blocks && i + 16 == n && rest)
             for (size_t k = 0; k < rest; k++) dkp_random(g, s->kind, single);
         if (blocks) dkp_torch_sixteen(g, single, z);
-        else z[0] = dkp_next_normal(g, s->kind, single);
+        else z[0] = dkp_next_normal(g, s->kind);
         if (blocks && i + 16 + rest == n && rest) count = rest;
         for (size_t k = 0; k < count && out; k++)
             out[i + k] = (dk_real)((double)out[i + k] + share * (single ? (double)(float)z[k] : z[k]));
@@ -11206,7 +10998,7 @@ DKP_ONCE static int dkp_fill_stream(const dk_noise_source *s, const dk_noise_req
     memset(out, 0, batch * n * sizeof *out);
     for (size_t b = 0; b < batch; b++, out += n) {
         dkp_stream *g = streams ? &streams[b] : &passing;
-        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, s->kind, dkp_seed_of(s, q, b));
+        if (!streams || !g->at || g->call > q->call) dkp_start_stream(g, (uint32_t)dkp_seed_of(s, q, b));
         for (; g->call < q->call; g->call++) dkp_stream_normals(g, s, n, 0, NULL);
         dkp_stream_normals(g, s, n, 1, out), g->call++;
     }
@@ -11272,7 +11064,7 @@ static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node
         dkp_stream g;
         if (!wide) key[1] = key[2];
         dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
-        dkp_start_stream(&g, DK_NOISE_TORCH_CPU, word);
+        dkp_start_stream(&g, word);
         dkp_stream_normals(&g, &normals, n, node[k].share, out);
     }
 }
@@ -11297,7 +11089,6 @@ static const dkp_generator *dkp_generator_at(int i) {
         {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
         {0, ~(uint64_t)0, 0, dkp_cuda_part, NULL},
         {sizeof(dkp_stream), 0xFFFFFFFFu, 0, NULL, dkp_fill_stream},
-        {sizeof(dkp_stream), ~(uint64_t)0, 0, NULL, dkp_fill_stream},
         {0, ~(uint64_t)0, 1, NULL, dkp_fill_torchsde},
     };
     return i < DKP_COUNT(generators) ? &generators[i] : NULL;

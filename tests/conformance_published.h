@@ -170,7 +170,7 @@ static void set_test_noise(test_loop *l, const json *noise, int size) {
         const dk_noise_source source = source_of(DK_NOISE_TORCH_CPU);
         dkp_stream g;
         int draws = (int)json_real(noise, "draws", 0);
-        dkp_start_stream(&g, source.kind, l->seed);
+        dkp_start_stream(&g, (uint32_t)l->seed);
         normals = (double *)json_memory(normals, sizeof *normals * SAMPLE * DRAWS);
         for (int i = 0; i < draws && i < DRAWS; i++) {
             fill(&source, &g, size, z);

@@ -4,6 +4,7 @@
 #define CONFORMANCE_SCHEDULES_H
 
 #include "conformance_model.h"
+#include "examples/gits.h"
 
 /* ------------------------------------------------------------------ the schedules that they run on */
 
@@ -128,6 +129,7 @@ static int schedule_config(const json *line, dk_config *c) {
     } else if (same(spacing, "gits")) { /* n is the list's length; the peers find it by row + 2 */
         c->steps = (int)json_real(params, "row", 0) + 2;
         c->grid.a = json_real(params, "coeff", 0), c->grid.final = DK_FINAL_MIN;
+        if (fabs(c->grid.a - 1.2) > 1e-9) c->grid.fn = gits;
     } else if (same(peer, "data")) { /* as printed: with the last one, or with 0 for it */
         const json *sigmas = json_get(line, "sigmas");
         int zero = sigmas && sigmas->count && !(sigmas->item[sigmas->count - 1].number > 0);

@@ -3,6 +3,7 @@
 #define CONFORMANCE_TORCH_H
 
 #include "conformance_model.h"
+#include "examples/numpy.h"
 
 enum { MAX_VALUES = 4096 };
 
@@ -89,6 +90,17 @@ static verdict calls_line(const json *line, dk_noise_source *source, dkp_stream 
     return result;
 }
 
+/* NumPy's default_rng, which is an example. */
+static verdict pcg64_line(const char *kind, uint64_t seed, const json *values, double *worst) {
+    static dk_real z[MAX_VALUES];
+    numpy_rng g;
+    memset(&g, 0, sizeof g);
+    g.bits = strstr(kind, "float32") ? 32 : 64;
+    numpy_start(&g, seed);
+    for (int i = 0; i < values->count; i++) z[i] = (dk_real)(strstr(kind, "normal") ? numpy_normal(&g) : numpy_random(&g));
+    return near_places(values, z, g.bits == 32, 0, worst);
+}
+
 static verdict rng_case(const json *line, double *worst) {
     static dk_real z[MAX_VALUES];
     static const uint32_t spawn_key[2] = {1, 1};
@@ -101,13 +113,13 @@ static verdict rng_case(const json *line, double *worst) {
     if (strncmp(kind, "philox", 6) == 0) return philox_line(line, worst);
     if (strstr(kind, "Brownian")) return brownian_line(line, worst);
     if (n > MAX_VALUES) return unsupported("too long");
-    dk_noise_source source = strstr(kind, "PCG64")         ? source_of(DK_NOISE_NUMPY_PCG64)
-                             : strstr(kind, "RandomState") ? source_of(DK_NOISE_NUMPY)
-                             : strstr(kind, "cuda")        ? source_of(DK_NOISE_TORCH_CUDA)
-                                                           : source_of(DK_NOISE_TORCH_CPU);
+    dk_noise_source source = strstr(kind, "RandomState") ? source_of(DK_NOISE_NUMPY)
+                             : strstr(kind, "cuda")      ? source_of(DK_NOISE_TORCH_CUDA)
+                                                         : source_of(DK_NOISE_TORCH_CPU);
+    if (strstr(kind, "PCG64")) return pcg64_line(kind, seed, values, worst);
     if (source.kind >= DK_NOISE_NUMPY) single = strstr(kind, "float32") != NULL;
     source.bits = single ? 32 : 64;
-    dkp_start_stream(&g, source.kind, seed);
+    dkp_start_stream(&g, (uint32_t)seed);
     if (json_get(line, "calls")) return calls_line(line, &source, &g, worst);
     if (strstr(kind, "SeedSequence")) {
         uint32_t words[8];

@@ -180,7 +180,7 @@ if echo 'int main(void) { return 0; }' | $CC -Wl,--gc-sections -x c - -o "$dir/a
     check_with nm "a program that runs plans has no recorder, grid and schedule" \
         reaches_none planned.c dkp_record_all dkp_spaced_at dkp_at_sigma dkp_proceed
     check_with nm "a program that names nothing has no lists of names and levels" \
-        reaches_none minimal.c dkp_samplers dkp_lists dkp_gits_words dkp_schedules dkp_grids dkp_find dk_save
+        reaches_none minimal.c dkp_samplers dkp_lists dkp_gits_lines dkp_schedules dkp_grids dkp_find dk_save
 else
     skip "what programs reach" "no linker that leaves sections out"
 fi

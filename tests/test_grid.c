@@ -1,5 +1,6 @@
 /* Time grids against what other implementations compute, image to image, shifts, and the algebra on lists. */
 #include "check.h"
+#include "examples/gits.h"
 #include "examples/levels.h"
 
 /* Relative: levels go down to 1e-4 and below. */
@@ -307,21 +308,35 @@ static void grids_are_the_peers(void **state) {
     c.grid.a = 1.2, c.grid.final = DK_FINAL_MIN;
     check_next(c, 11);
     c = grid_config(dk_edm(0.002, 80), "gits", 2);
-    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.fn = gits, c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 3);
     c = grid_config(dk_edm(0.002, 80), "gits", 16);
-    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.fn = gits, c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 18);
     c = grid_config(dk_edm(0.002, 80), "gits", 17);
-    c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
+    c.grid.fn = gits, c.grid.a = 0.8, c.grid.final = DK_FINAL_MIN;
     check_next(c, 18);
     c = grid_config(dk_edm(0.002, 80), "gits", 20);
-    c.grid.a = 1.5, c.grid.final = DK_FINAL_MIN;
+    c.grid.fn = gits, c.grid.a = 1.5, c.grid.final = DK_FINAL_MIN;
     check_next(c, 21);
     c = grid_config(dk_vp(0.1, 20), "uniform", 10);
     c.grid.final = DK_FINAL_MIN;
     check_next(c, 11);
     assert_int_equal(peers_row, sizeof peers_levels / sizeof peers_levels[0]);
+}
+
+/* Coefficient 1.20 is the library's own grid, for any number of steps. */
+static void published_lists_are_those_of_the_example(void **state) {
+    (void)state;
+    for (int steps = 1; steps < 50; steps++) {
+        double got[64], want[64];
+        dk_config own = grid_config(dk_edm(0.002, 80), "gits", steps), c = own;
+        c.grid.fn = gits, c.grid.a = 1.2;
+        int n = dk_levels(&own, DK_UNIT_SIGMA, got, 64);
+        assert_true(n > steps);
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, want, 64), n);
+        for (int i = 0; i < n; i++) check_close(got[i], want[i]);
+    }
 }
 
 /* ------------------------------------------------------------------ distributions and curves */
@@ -969,6 +984,7 @@ static void quantiles_of_many_steps_mirror_each_other(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(grids_are_the_peers),
+        cmocka_unit_test(published_lists_are_those_of_the_example),
         cmocka_unit_test(repeated_timesteps_are_taken_once),
         cmocka_unit_test(flow_has_a_table),
         cmocka_unit_test(levels_beyond_the_range_are_one),

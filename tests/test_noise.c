@@ -161,7 +161,7 @@ static void a_stream_goes_on_behind_what_is_skipped(void **state) {
     (void)state;
     memset(&source, 0, sizeof source);
     source.kind = DK_NOISE_TORCH_CPU, source.bits = 64;
-    dkp_start_stream(&g, source.kind, 42);
+    dkp_start_stream(&g, 42);
     memset(z, 0, 7 * sizeof *z);
     dkp_stream_normals(&g, &source, 19, 0, NULL), dkp_stream_normals(&g, &source, 7, 1, z);
     for (int i = 0; i < 3; i++)
