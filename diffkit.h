@@ -598,6 +598,7 @@ typedef struct dk_sampler {
     double quirk;    /* the number that one of them takes */
 
     dk_unknown_fn unknown; /* private: the name is not known */
+    dk_status (*grid)(struct dk_config *c, char *message); /* private: checks a table, and gives the config its levels */
 } dk_sampler;
 
 /* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
@@ -1419,8 +1420,7 @@ typedef enum dk_quirk {
 #pragma fp_contract(off)
 #endif
 
-/* What evaluations do, and a set-up most, is compiled for speed, whatever the flags. All else is compiled for size, in
-   optimised builds. */
+/* What evaluations do is compiled for speed, whatever the flags. All else is compiled for size, in optimised builds. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
@@ -1541,6 +1541,7 @@ static int dkp_settings(dk_config *c, const char *settings, int of);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
+static dk_status dkp_resolve_table(dk_config *c, char *message);
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 static int dkp_controlled(const dk_config *c);
 struct dkp_tableau;
@@ -4591,7 +4592,7 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     dk_sampler s = dkp_sampler(table && table->name[0] ? table->name : "table", dkp_record_table);
-    s.user = table;
+    s.user = table, s.grid = dkp_resolve_table;
     return s;
 }
 
@@ -7376,7 +7377,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.record == dkp_record_table;
+    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.grid != NULL;
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7631,7 +7632,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
             status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
         else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
         else if (controlled || dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
-        else if (p->sampler && c->sampler.record == dkp_record_table) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
+        else if (p->sampler && c->sampler.grid) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
             status = dkp_check_guidance(c, &guidance, message);
         if (status == DK_OK && dkp_ramps(&c->guidance)) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
@@ -7726,7 +7727,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     dkp_default_sampler(&c->sampler);
-    if (c->sampler.record == dkp_record_table && dkp_resolve_table(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (c->sampler.grid && c->sampler.grid(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
         g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
@@ -8040,7 +8041,6 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
 
 /* ------------------------------------------------------------------------ >>guidance  Guidance */
 
-
 /* What holds at one evaluation: which branches are evaluated, and what their outputs weigh. */
 typedef struct dkp_guided {
     dk_guidance g;
@@ -8117,7 +8117,6 @@ static void dkp_record_calls(dk_recorder *r, dk_call *call, const dkp_guided *h,
     }
 }
 
-
 /* G by the user's guider, of values that follow one another. */
 static dk_vec dkp_record_guider(dk_recorder *r, const dk_guidance *g, const dk_vec P[DK_BRANCHES]) {
     dk_plan *p = r->own->plan;
@@ -8184,7 +8183,6 @@ static dk_vec dkp_finish_D(dk_recorder *r, const dk_guidance *g, dk_vec D, const
     }
     return D;
 }
-
 
 /* One D in the making. */
 typedef struct dkp_evaluation {
@@ -8315,7 +8313,6 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     for (int i = first; i < r->own->plan->calls && r->own->storing; i++) r->own->plan->call[i].denoised = (int)D.at;
     return D;
 }
-
 
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     return dkp_denoise(r, x, &level, &told, uncond);
@@ -8676,8 +8673,6 @@ static const dkp_controller *dkp_controller_of(dk_run *run) {
 
 /* ------------------------------------------------------------------- >>slots  Where values lie */
 
-DKP_FAST
-
 /* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
 typedef struct dkp_slots {
     char *used;
@@ -8840,6 +8835,8 @@ DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch)
 }
 
 /* ------------------------------------------------------------------------ >>executor  Executor */
+
+DKP_FAST
 
 enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */

@@ -39,7 +39,7 @@ static const struct {
     {"sampler=euler_ancestral clip=0.7", BACKEND_SEEDS},
     {"sampler=dpmpp_2m_sde step_noise=brownian", 0},
     {"sampler=seeds_3 noise=torch_cpu", 0},
-    {"sampler=euler_ancestral noise=numpy step_noise=torch_cuda", BACKEND_SEEDS},
+    {"sampler=euler_ancestral noise=torch_cpu step_noise=torch_cuda", BACKEND_SEEDS},
     {"sampler=predictor_corrector snr=0.01", 0}, /* norms: ratios, */
     {"sampler=dpmpp_2m guidance.scale=3 guidance.rescale=0.7", 0},
     {"sampler=dpmpp_2m guidance.scale=3 guidance.zero_star=1", 0},
