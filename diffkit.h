@@ -686,8 +686,8 @@ typedef struct dk_guidance {
 
     int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
 
-    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit), and clipped to
-       [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit; below 1: as
+       that), and clipped to [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
     double quantile, quantile_most;
 
     dk_guidance_fn schedule; /* NULL: the same everywhere */
@@ -7273,6 +7273,10 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
         return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
     if (!(s->t_max > s->t_min && s->t_max <= high))
         return dkp_fail(message, &"network_schedule.t_max"[skip], s->t_max, "within the family's times, > t_min");
+    if (s->family == DK_FAMILY_VE && !(s->sigma_min >= 1e-100)) /* its times are quotients of levels */
+        return dkp_fail(message, &"network_schedule.sigma_min"[skip], s->sigma_min, ">= 1e-100 on VE");
+    if (s->family == DK_FAMILY_VE && !(s->sigma_max <= 1e100))
+        return dkp_fail(message, &"network_schedule.sigma_max"[skip], s->sigma_max, "<= 1e100 on VE");
     return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
@@ -7635,7 +7639,7 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
         else if (p->sampler && c->sampler.grid) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
         else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
             status = dkp_check_guidance(c, &guidance, message);
-        if (status == DK_OK && dkp_ramps(&c->guidance)) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
+        if (status == DK_OK && p->guidance) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
         if (status == DK_OK) continue;
         char what[DK_MESSAGE_SIZE];
         memcpy(what, message, sizeof what);
@@ -7762,11 +7766,11 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (c->start == DK_START_STATE && dkp_set(c->start_excess))
         return dkp_fail(message, "start_excess", c->start_excess, "0 with start = state");
     if (dkp_resolve_steps(c, message) != DK_OK || dkp_resolve_travel(c, message) != DK_OK ||
+        dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK ||
         dkp_check_phases(c, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
-    if (dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK) return DK_ERROR_CONFIG;
     double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
     if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,

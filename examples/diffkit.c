@@ -421,30 +421,43 @@ static char *read_text(const char *path, size_t *length) {
     return text;
 }
 
+/* Reads the config of a model's name, or of a file's text. */
+static dk_status read_as(const arguments *a, dk_config *c, const char *text, size_t length, dk_json *file) {
+    return a->model ? dk_config_for(c, a->model, file) : dk_config_from_json(c, text, length, file);
+}
+
+/* Whether --mu and --tokens change nothing: another number gives the same shift. */
+static int tells_no_shift(const arguments *a, dk_config again, const char *text, size_t length) {
+    dk_json file = a->file;
+    file.mu += file.mu > 0 || file.mu < 0, file.tokens *= 2;
+    return read_as(a, &again, text, length, &file) == DK_OK && again.schedule.shift <= a->c.schedule.shift &&
+           again.schedule.shift >= a->c.schedule.shift;
+}
+
 /* --config or --model. Memory for trained betas: more than a text of this length can hold. */
 static int read_model(arguments *a, int default_steps) {
     dk_config *c = &a->c;
-    size_t length;
+    char *text = NULL;
+    size_t length = 0;
     if (a->config && a->model) {
         fprintf(stderr, "diffkit: --config and --model: must not both be given\n");
         return WRONG;
     }
-    if (a->model) {
-        if (c->steps == STEPS_UNSET) c->steps = 0;
-        return dk_config_for(c, a->model, &a->file) == DK_OK ? OK : wrong_config(c);
-    }
-    if (!a->config) return OK;
-    char *text = read_text(a->config, &length);
-    if (!text) {
+    if (!a->config && !a->model) return OK;
+    if (a->config && !(text = read_text(a->config, &length))) {
         fprintf(stderr, "diffkit: %s: cannot be read\n", a->config);
         return FAILED;
     }
-    if (c->steps == STEPS_UNSET) c->steps = default_steps;
+    if (c->steps == STEPS_UNSET) c->steps = a->model ? 0 : default_steps;
     a->file.table_size = (int)(length / 2);
     a->file.table = a->table = (double *)malloc((length / 2 + 1) * sizeof *a->table);
-    dk_status status = a->table ? dk_config_from_json(c, text, length, &a->file) : DK_ERROR_MEMORY;
+    const dk_config before = *c;
+    dk_status status = a->table ? read_as(a, c, text, length, &a->file) : DK_ERROR_MEMORY;
+    int told = a->file.tokens > 0 || a->file.mu > 0 || a->file.mu < 0;
+    int idle = status == DK_OK && told && tells_no_shift(a, before, text, length);
     free(text);
-    return status == DK_OK ? OK : wrong_config(c);
+    if (idle) fprintf(stderr, "diffkit: --mu and --tokens: are for models whose shift is dynamic\n");
+    return idle ? WRONG : status == DK_OK ? OK : wrong_config(c);
 }
 
 /* A sampler by its name, or settings. */
@@ -501,6 +514,10 @@ static int check_options(arguments *a, int default_steps) {
         !a->file.class_name) {
         fprintf(stderr, "diffkit: --shift %g: is for the flow schedule; --grid-shift is for all\n",
                 c->schedule.shift);
+        return WRONG;
+    }
+    if (!a->file.class_name && (a->file.tokens > 0 || a->file.mu > 0 || a->file.mu < 0)) {
+        fprintf(stderr, "diffkit: --mu and --tokens: need --model or --config\n");
         return WRONG;
     }
     if (a->levels && c->grid.levels != a->levels) {

@@ -347,6 +347,8 @@ static void what_contradicts_is_named(void **state) {
     static const struct {
         const char *schedule, *sampler, *settings, *message;
     } cases[] = {
+        {"ve", "euler", "schedule.sigma_min=9.9e-101", "schedule.sigma_min = 9.9e-101: must be >= 1e-100 on VE"},
+        {"ve", "euler", "schedule.sigma_max=1.1e100", "schedule.sigma_max = 1.1e100: must be <= 1e100 on VE"},
         {"edm", "euler", "grid.sigma_min=2 grid.sigma_max=1", "grid.sigma_min = 2: must be >= 0 and < sigma_max"},
         {"edm", "euler", "grid.sigma_min=90", "grid.sigma_min = 90: must be below the range's other end"},
         {"edm", "euler", "grid.sigma_max=0.001",

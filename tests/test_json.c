@@ -792,6 +792,11 @@ static void wan_has_two_networks(void **state) {
             assert_int_equal(dk_record(&plan, &c), DK_OK);
             assert_int_equal(plan.calls, steps);
             dk_plan_free(&plan);
+            memset(&c, 0, sizeof c); /* a list beside the model's scale is the config's fault, not a phase's */
+            snprintf(text, sizeof text, "model=%s dim=1 steps=%d guidance.schedule=7x%d", rows[i].name, steps, steps);
+            assert_int_equal(dk_config_set(&c, text), DK_OK);
+            assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+            assert_string_equal(dk_message(&c), "guidance.schedule: must be none with guidance.scale or a function");
         }
 }
 

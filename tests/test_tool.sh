@@ -86,6 +86,9 @@ check "a wrong value in a configuration is named" config_broken
 check "a configuration that cannot be read" config_missing
 check "levels --model has the model's own steps" model_turbo
 check "--tokens and --mu say the same" model_tokens
+check "--tokens without a dynamic shift" refuses 'are for models whose shift is dynamic' levels --model sd3 --tokens 4096
+check "--mu without a dynamic shift" refuses 'are for models whose shift is dynamic' levels --model flux_schnell --mu 1
+check "--mu without a model" refuses 'need --model or --config' levels --mu 1
 check "unknown model" refuses 'model "sdxll" is not known; nearest: sdxl' levels --model sdxll
 
 # ---- plan
