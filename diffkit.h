@@ -280,6 +280,7 @@ typedef struct dk_schedule {
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
+    double cosine_power;         /* VP cosine: p, for t stands t^p up to 1, else 1 - (1 - t)^p; 0: 1; Wuerstchen, Pernias et al. 2023 */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
@@ -807,8 +808,8 @@ typedef struct dk_config {
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
     dk_unit condition;         /* zero: by prediction and family */
-    double condition_scale;         /* 0: 1 */
-    dk_rounding condition_rounding; /* of the number that the network is told, after scaling */
+    double condition_scale, condition_offset; /* the network is told scale * number + offset; scale 0: 1 */
+    dk_rounding condition_rounding;           /* of that */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     /* The score is multiplied by (h + 1)/(h/k + 1), k = 1 + score_excess, h = (score_deviation alpha/sigma)^2: data of that
@@ -2010,15 +2011,24 @@ static double dkp_cosine_angle(const dk_schedule *s, double t) {
     return dkp_pi / 2 * (t + s->cosine_offset) / (1 + s->cosine_offset);
 }
 
+/* What stands for t, or, by 1/power, the t for which v stands; its derivative. */
+static double dkp_bent(double power, int late, double v, double *slope) {
+    double rest = late ? 1 - v : v, bent;
+    if (!(power > 0) || rest <= 0 || rest >= 1) return v;
+    bent = dkp_pow(rest, power);
+    *slope = power * bent / rest;
+    return late ? 1 - bent : bent;
+}
+
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
-    double first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, t);
+    double bend = 1, first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, dkp_bent(s->cosine_power, s->cosine_power > 1, t, &bend));
     double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     if (s->sigma_max > 0 && level > s->sigma_max) level = s->sigma_max;
     dk_level l = dkp_scaled(DKP_KEEP_SQUARES, level < s->sigma_min ? s->sigma_min : level);
     l.t = t;
     if (!slope) return l;
-    slope->alpha = -(dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
+    slope->alpha = -bend * (dkp_pi / 2 / (1 + s->cosine_offset)) * dkp_sin(here) / dkp_cos(first);
     slope->sigma = dkp_over(-l.alpha * slope->alpha, l.sigma);
     return l;
 }
@@ -2033,7 +2043,8 @@ static double dkp_time_at(const dk_schedule *s, double v) {
     case DK_FAMILY_VP_COSINE:
         first = dkp_cosine_angle(s, 0), above_first = dkp_sin(first);
         above_first = dkp_atan2(dkp_sqrt(v * v + above_first * above_first), dkp_cos(first));
-        return above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
+        first = above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
+        return s->cosine_power > 0 ? dkp_bent(1 / s->cosine_power, s->cosine_power > 1, first, &above_first) : first;
     case DK_FAMILY_VP:
     case DK_FAMILY_SUB_VP: /* free of cancellation */
         minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
@@ -2247,7 +2258,7 @@ static double dkp_told(const dk_config *c, dk_level l) {
     const dk_schedule *s = dkp_network_schedule(c);
     dk_level n = dkp_network_level(c, l);
     if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
-    return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale, c->condition_rounding);
+    return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale + c->condition_offset, c->condition_rounding);
 }
 
 /* D = d_x x + d_f F and the noise at level l, for the network's input = input_scale x and its condition at level `told`. */
@@ -6811,6 +6822,7 @@ enum {
     X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
     X('r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
     X('r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
+    X('r', "network_schedule.cosine_power", network_schedule.cosine_power, DKP_FAMILY(VP_COSINE), "0.01 .. 100 (0: 1)") \
     X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
     X('R', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VP_COSINE), "> sigma_min (0: no limit)") \
     X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
@@ -6831,6 +6843,7 @@ enum {
     X('r', "sigma_data", sigma_data, 0, "> 0 (0: 0.5)") \
     X('c', "condition", condition, 0, DKP_UNITS) \
     X('r', "condition_scale", condition_scale, 0, "finite (0: 1)") \
+    X('r', "condition_offset", condition_offset, 0, "finite") \
     X('c', "condition_rounding", condition_rounding, 0, "none|nearest|down") \
     X('i', "negated", negated, 0, "0 or 1") \
     X('c', "number", number, 0, "real|fp16|bf16") \
@@ -10227,8 +10240,11 @@ typedef struct dk_json {
                     HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
     double *table; /* memory for trained_betas: as many numbers as there are timesteps; must outlive recording */
     int table_size;
+    int stage; /* Helios: of the pyramid, 0 .. */
 
     /* What comes back. */
+    double carried, fresh; /* Helios: stages after the first begin with carried * x + fresh * z, x being the enlarged result of the one
+                              before; docs/conformance.md has the loop */
     const char *class_name; /* diffusers' class, without "Flax" */
     char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
 } dk_json;
@@ -11554,14 +11570,14 @@ DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t 
 
 /* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
 #define DKP_KEYS(X) \
-    X(num_train_timesteps, "w", "") X(steps_offset, "w", "") X(solver_order, "w", "") X(predictor_order, "w", "") \
+    X(num_train_timesteps, "w", "") X(steps_offset, "w", "") X(solver_order, "w", "") X(predictor_order, "w", "") X(stages, "w", "") \
     X(corrector_order, "w", "") X(original_inference_steps, "w", "") X(correct_steps, "w", "") \
     X(beta_start, "r", "") X(beta_end, "r", "") X(snr_shift_scale, "r", "") X(flow_shift, "r", "") X(shift, "r", "") \
     X(base_shift, "r", "") X(max_shift, "r", "") X(base_image_seq_len, "r", "") X(max_image_seq_len, "r", "") \
     X(shift_terminal, "r", "") X(sigma_min, "r", "") X(sigma_max, "r", "") X(sigma_data, "r", "") X(rho, "r", "") \
     X(lambda_min_clipped, "r", "") X(clip_sample_range, "r", "") X(dynamic_thresholding_ratio, "r", "") X(sample_max_value, "r", "") \
     X(eta, "r", "") X(s_noise, "r", "") X(snr, "r", "") X(sampling_eps, "r", "") X(beta_min, "r", "") X(beta_max, "r", "") \
-    X(scaler, "r", "") X(s, "r", "") X(s_churn, "r", "") X(s_min, "r", "") X(s_max, "r", "") \
+    X(scaler, "r", "") X(s, "r", "") X(s_churn, "r", "") X(s_min, "r", "") X(s_max, "r", "") X(gamma, "r", "") \
     X(rescale_betas_zero_snr, "f", "") X(set_alpha_to_one, "f", "") X(use_karras_sigmas, "f", "") X(use_exponential_sigmas, "f", "") \
     X(use_beta_sigmas, "f", "") X(use_lu_lambdas, "f", "") X(use_flow_sigmas, "f", "") X(use_dynamic_shifting, "f", "") \
     X(invert_sigmas, "f", "") X(stochastic_sampling, "f", "") X(clip_sample, "f", "") X(thresholding, "f", "") \
@@ -11570,14 +11586,14 @@ DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t 
     X(prediction_type, "c", "sample|epsilon|v_prediction|flow_prediction|trigflow") \
     X(timestep_spacing, "c", "leading|trailing|linspace") \
     X(time_shift_type, "c", "exponential|linear") \
-    X(sigma_schedule, "c", "karras|exponential") \
+    X(sigma_schedule, "c", "karras|exponential") X(scheduler_type, "c", "unipc|euler") \
     X(final_sigmas_type, "c", "zero|sigma_min") \
     X(interpolation_type, "c", "linear|log_linear") \
     X(timestep_type, "c", "discrete|continuous") \
     X(algorithm_type, "c", "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
     X(solver_type, "c", "midpoint|heun|logrho|bh1|bh2") \
     X(variance_type, "c", "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
-    X(trained_betas, "l", "") X(disable_corrector, "l", "") \
+    X(trained_betas, "l", "") X(disable_corrector, "l", "") X(stage_range, "l", "") \
     X(solver_p, "n", "") X(tau_func, "n", "") X(scale_factors, "n", "") \
     X(timestep_scaling, "a", "") X(clip_denoised, "a", "") X(noise_sampler_seed, "a", "") X(upscale_mode, "a", "")
 enum {
@@ -11586,7 +11602,8 @@ enum {
 #undef DKP_ENUM
         DKP_KEY_COUNT,
     DKP_TOKEN = 80, /* longest name or number that means something, and the zero after it */
-    DKP_DEPTH = 64  /* of nested lists and objects */
+    DKP_STAGES = 16, /* of a pyramid */
+    DKP_DEPTH = 64   /* of nested lists and objects */
 };
 typedef struct dkp_key {
     const char *name, *choices;
@@ -11615,7 +11632,7 @@ typedef struct dkp_job {
     dk_json *more;
     const struct dkp_class *of;
     int asked; /* whether the caller reads what comes back in `more` */
-    double v[DKP_KEY_COUNT];
+    double v[DKP_KEY_COUNT], range[DKP_STAGES + 1]; /* stage_range, where it is given */
     unsigned char has[DKP_KEY_COUNT], seen[DKP_KEY_COUNT]; /* which keys the class has, and which the text had so far */
     char class_name[DKP_TOKEN];                            /* that the text had so far */
 } dkp_job;
@@ -11871,6 +11888,25 @@ static dk_status dkp_say_inverse(dkp_job *j) {
     return DK_OK;
 }
 
+/* Levels evenly in log sigma from end to end of the table; the network is told the spacing's timesteps all the same, which
+   go evenly, too. */
+static dk_status dkp_say_log_linear(dkp_job *j) {
+    dk_config *c = j->c;
+    dk_grid *g = &c->grid;
+    dk_level first, last;
+    if (c->condition == DK_UNIT_C_NOISE) return DKP_REFUSE(interpolation_type, "linear, or timestep_type discrete");
+    g->rounding = DK_ROUND_NONE;
+    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    double most = dkp_in_unit(DK_UNIT_C_NOISE, dkp_table_level(&c->schedule, c->schedule.timesteps - 1)),
+           least = dkp_in_unit(DK_UNIT_C_NOISE, dkp_table_level(&c->schedule, 0)), n = c->steps;
+    c->condition = DK_UNIT_C_NOISE;
+    if (n > 1) c->condition_scale = (first.t - last.t) / ((most - least) * (n - 1) / n);
+    c->condition_offset = first.t - dkp_or(c->condition_scale, 1) * most;
+    c->condition_rounding = g->spacing == DK_SPACING_TRAILING ? DK_ROUND_NEAREST : DK_ROUND_NONE;
+    g->spacing = DK_SPACING_EXPONENTIAL, g->final = DK_FINAL_MIN, g->quirks = 0, g->n = 0;
+    return DK_OK;
+}
+
 /* Classes with a table of alpha^2. */
 static dk_status dkp_say_vp(dkp_job *j) {
     dk_config *c = j->c;
@@ -11880,8 +11916,6 @@ static dk_status dkp_say_vp(dkp_job *j) {
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
-    if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) /* levels and times apart */
-        return DKP_REFUSE(interpolation_type, "linear, or use_karras_sigmas or the like true");
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     g->spacing =
@@ -11913,6 +11947,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
     }
+    if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) return dkp_say_log_linear(j);
     g->final = DK_FINAL_ZERO;
     if (flags & DKP_INVERSE) return dkp_say_inverse(j);
     if (least && conversion != DK_SPACING_DEFAULT && (flags & DKP_ENDS_TWICE)) return dkp_say_twice(j);
@@ -11947,6 +11982,58 @@ static dk_status dkp_say_flow(dkp_job *j) {
     if (conversion == DK_SPACING_DEFAULT) return DK_OK;
     if (dkp_say_converted(j, conversion, 1) != DK_OK) return DK_ERROR_CONFIG;
     c->grid.final = DK_FINAL_ZERO;
+    return DK_OK;
+}
+
+/* sigma of timestep T - i of T. */
+static double dkp_helios_sigma(double shift, double T, double i) {
+    double t = (T - i) * (T - 1) / (T * T);
+    return i < T ? shift * t / (1 + (shift - 1) * t) : 0;
+}
+
+/* One stage of a pyramid. Its levels go from 0.999 to 0, and what the network is told over the timesteps that are the stage's
+   by the share that it has of all the stages' ways. A stage's way begins higher than the one before ends, by the noise that is
+   added there. */
+static dk_status dkp_say_helios(dkp_job *j) {
+    dk_config *c = j->c;
+    double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(shift), mu = 1, gamma = DKP_SAYS(gamma);
+    int stages = (int)dkp_or(DKP_SAYS(stages), 0), own = j->more->stage, dynamic = DKP_FLAG(use_dynamic_shifting);
+    double sum = 0, before = 0, after = 0;
+    if (!DKP_SAID(stage_range) && stages == 3) /* the default */
+        for (int i = 0; i <= stages; i++) j->range[i] = i / 3.0;
+    else if (stages > 1 && (int)dkp_or(DKP_SAYS(stage_range), 0) != stages + 1) return DKP_REFUSE(stage_range, "one number more than there are stages");
+    if (dkp_say_timesteps(j) != DK_OK || (dynamic && dkp_say_shift(j, &mu) != DK_OK)) return DK_ERROR_CONFIG;
+    if (!(shift > 0) || (dynamic && shift != 1)) return DKP_REFUSE(shift, dynamic ? "1 with use_dynamic_shifting" : "> 0");
+    if (DKP_SAYS(prediction_type) != 3) return DKP_REFUSE(prediction_type, "flow_prediction");
+    if (!DKP_FLAG(use_flow_sigmas)) return DKP_REFUSE(use_flow_sigmas, "true");
+    if (DKP_FIRST(lower_order_final) && !(DKP_SAYS(scheduler_type) > 0)) return DKP_REFUSE(lower_order_final, "true with unipc");
+    if (stages < 1 || stages > DKP_STAGES) return DKP_REFUSE(stages, "1 .. 16");
+    if (!(gamma > 0)) return DKP_REFUSE(gamma, "> 0");
+    if (own < 0 || own >= stages) return dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
+    c->schedule = dk_flow(mu), c->prediction = DK_PREDICT_VELOCITY;
+    c->schedule.t_max = 0.999, c->condition = DK_UNIT_FLOW, c->condition_scale = T;
+    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = j->of->method ? DK_FINAL_ZERO : DK_FINAL_REPLACE;
+    if (stages == 1) {
+        c->grid.final = DK_FINAL_MIN;
+        return DK_OK;
+    }
+    for (int i = 0; i < stages; i++) {
+        double from = dkp_helios_sigma(shift, T, floor(j->range[i] * T)), clean = 1 - from;
+        double carried = 1 / (dkp_sqrt(1 + 1 / gamma) * from + clean);
+        double way = (i ? 1 - carried * clean : from) - dkp_helios_sigma(shift, T, floor(j->range[i + 1] * T));
+        if (i && i == own) j->more->carried = carried, j->more->fresh = carried * from / dkp_sqrt(gamma);
+        if (!(way > 0)) return DKP_REFUSE(num_train_timesteps, "more for so many stages");
+        if (i == own) before = sum, after = sum + way;
+        sum += way;
+    }
+    double last = floor(after / sum * T), high = T * dkp_helios_sigma(shift, T, floor(before / sum * T)),
+           low = T * dkp_helios_sigma(shift, T, last < T ? last : T - 1);
+    if (high > 999) high = 999;
+    if (!(high > low)) return DKP_REFUSE(num_train_timesteps, "more for so many stages");
+    if (dynamic) low = high + (low - high) * (T - 1) / T;
+    c->schedule.t_min = 0.999 / T;
+    c->condition_scale = dynamic ? high - low : (high - low) / 0.999;
+    c->condition_offset = low, c->condition_rounding = DK_ROUND_DOWN;
     return DK_OK;
 }
 
@@ -12042,8 +12129,9 @@ static dk_status dkp_say_crash(dkp_job *j) {
 /* Wuerstchen's continuous cosine, alpha^2 within 0.0001 and 0.9999. */
 static dk_status dkp_say_wuerstchen(dkp_job *j) {
     if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
-    if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) return DKP_REFUSE(scaler, "1");
+    if (DKP_SAID(scaler) && !(DKP_SAYS(scaler) >= 0.01 && DKP_SAYS(scaler) <= 100)) return DKP_REFUSE(scaler, "0.01 .. 100");
     j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
+    if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) j->c->schedule.cosine_power = DKP_SAYS(scaler);
     j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
     j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
@@ -12197,6 +12285,10 @@ static dk_status dkp_say_deis(dkp_job *j) {
 
 static dk_status dkp_say_unipc(dkp_job *j) {
     dk_sampler *s = &j->c->sampler;
+    if (DKP_SAYS(scheduler_type) > 0) {
+        *s = dk_sampler_named("euler");
+        return DK_OK;
+    }
     if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
     s->corrector = s->order + 1;
     s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
@@ -12254,6 +12346,7 @@ static const char dkp_key_groups[] =
     "SHIFTING\0" "use_dynamic_shifting=false time_shift_type=exponential" "\0"
     "FLOW\0" "num_train_timesteps=1000 shift=1 SHIFTING base_shift=0.5 max_shift=1.15 base_image_seq_len=256 max_image_seq_len=4096 "
         "invert_sigmas=false shift_terminal CONVERTS" "\0"
+    "HELIOS\0" "num_train_timesteps=1000 shift=1 stages=3 stage_range gamma=0.3333333333333333 prediction_type=flow_prediction use_flow_sigmas=true SHIFTING" "\0"
     "LEADING\0" "CLIPS rescale_betas_zero_snr=false prediction_type=epsilon timestep_spacing=leading steps_offset=0" "\0"
     "DDIM\0" "LEADING set_alpha_to_one=true" "\0"
     "DDPM\0" "LINEAR LEADING variance_type=fixed_small LIMITS" "\0"
@@ -12314,6 +12407,9 @@ static const dkp_class dkp_classes[] = {
     {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {DKP_SAMPLER("euler", "d:FlowMapEulerDiscreteScheduler"), DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {DKP_SAMPLER("euler", "d:MiniMaxH3Scheduler"), 0, dkp_say_minimax, NULL, "shift=12"},
+    {DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "a stage of a pyramid at a time", "d:HeliosScheduler"), 0, dkp_say_helios, dkp_say_unipc,
+     "HELIOS solver_order=2 predict_x0=true solver_type=bh2 lower_order_final=true disable_corrector solver_p scheduler_type=unipc"},
+    {DKP_BOTH("lcm", "-", "", "a stage of a pyramid at a time; step_noise: the stage's first x, in each step", "d:HeliosDMDScheduler"), 0, dkp_say_helios, NULL, "HELIOS time_shift_type=linear"},
     {DKP_SAMPLER("euler_ancestral_rf", "d:LTXEulerAncestralRFScheduler"), 0, dkp_say_flow, NULL, "FLOW eta=1 s_noise=1"},
 };
 /* clang-format on */
@@ -12372,7 +12468,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
-    c->condition = DK_UNIT_DEFAULT, c->condition_scale = 0, c->condition_rounding = DK_ROUND_NONE;
+    c->condition = DK_UNIT_DEFAULT, c->condition_scale = c->condition_offset = 0, c->condition_rounding = DK_ROUND_NONE;
     c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
     if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
         (j->of->method && j->of->method(j) != DK_OK) || dkp_say_limits(j) != DK_OK)
@@ -12597,12 +12693,12 @@ static int dkp_read_members(dkp_reader *r, int (*member)(dkp_reader *r, void *us
     return r->at == r->end ? 1 : dkp_bad_json(r, "nothing more is expected");
 }
 
-/* trained_betas become alpha^2 in the caller's memory; disable_corrector are the first steps, counted. */
+/* trained_betas become alpha^2 in the caller's memory; disable_corrector are the first steps, counted; stage_range is kept. */
 static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     char text[DKP_TOKEN], type;
     double product = 1, v;
-    int n = 0, betas = key == DKP_KEY_trained_betas,
-        room = betas ? j->more->table ? j->more->table_size : 0 : 1000000;
+    int n = 0, betas = key == DKP_KEY_trained_betas, range = key == DKP_KEY_stage_range,
+        room = range ? DKP_STAGES + 1 : !betas ? 1000000 : j->more->table ? j->more->table_size : 0;
     r->at++; /* the first reading has found brackets and commas in their places */
     for (char next = dkp_peek(r); next != ']'; n++) {
         const char *number = text;
@@ -12614,8 +12710,11 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
             return dkp_bad_json(r, betas ? "dk_json.table must be given, with room for these numbers"
                                          : "too many numbers");
         if (betas && !(v > 0 && v < 1)) return dkp_bad_json(r, "betas must be > 0 and < 1");
-        if (!betas && !(v >= n && v <= n))
+        if (!betas && !range && !(v >= n && v <= n))
             return dkp_bad_json(r, "the first steps, 0, 1 .. in order, are allowed");
+        if (range && !(v > (n ? j->range[n - 1] : -1) && v <= 1 && v >= 0))
+            return dkp_bad_json(r, "shares of the timesteps must rise, from 0 to 1");
+        if (range) j->range[n] = v;
         if (betas)
             product *= (double)(float)(1 - (double)(float)v), j->more->table[n] = (double)(float)product;
         next = dkp_peek(r);
@@ -12701,7 +12800,7 @@ static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_js
     memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
     *copy = *c;
     j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
-    j->more->class_name = NULL, j->more->ignored[0] = 0;
+    j->more->class_name = NULL, j->more->ignored[0] = 0, j->more->carried = j->more->fresh = 0;
 }
 
 /* The config becomes what was read, or has a message more. */

@@ -104,6 +104,7 @@ static const option options[] = {
     {"condition", CHOICE, AT(c.condition), MODEL, "t|sigma|flow|lambda|c_noise|data|angle", DK_UNIT_T,
      "what the network is told"},
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
+    {"condition-offset", REAL, AT(c.condition_offset), MODEL, "X", 0, "is added to that"},
     {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SHADER | SAMPLE | INVERT | TABLE, "NAME", 0,
      "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,

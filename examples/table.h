@@ -79,7 +79,7 @@ static inline void table_told(dk_table *t, double *told, const dk_plan *p, const
     const dk_schedule *of = r.network_schedule.family ? &r.network_schedule : &r.schedule;
     for (int k = 0; k < p->calls; k++) {
         const int i = p->call[k].estimate;
-        const dk_level l = dk_level_at(of, r.condition, p->call[k].condition / r.condition_scale);
+        const dk_level l = dk_level_at(of, r.condition, (p->call[k].condition - r.condition_offset) / r.condition_scale);
         told[i] = l.sigma / (l.alpha + l.sigma);
         if (fabs(told[i] - t->level[i]) > 1e-9) t->told = told;
     }

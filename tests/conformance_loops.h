@@ -37,7 +37,7 @@ static verdict file_loop_case(const json *line, double *worst) {
     for (int i = 0; i < n; i++) x[i] = (dk_real)start[i];
     c.steps = (int)json_real(line, "steps", 1), c.dim = (size_t)n, c.start = DK_START_STATE;
     c.noise = source_from(loop_noise, (void *)(uintptr_t)line);
-    more.mu = json_real(line, "mu", 0), more.to_zero = json_real(line, "to_zero", 0) > 0;
+    more.mu = json_real(line, "mu", 0), more.to_zero = json_real(line, "to_zero", 0) > 0, more.stage = (int)json_real(line, "stage", 0);
     more.table = table, more.table_size = MAX_LEVELS;
     *worst = HUGE_VAL;
     if (dk_config_from_json(&c, text, strlen(text), &more) != DK_OK ||
@@ -47,6 +47,11 @@ static verdict file_loop_case(const json *line, double *worst) {
     }
     json_numbers(json_get(line, "result"), wanted, MAX_DIM);
     *worst = 0;
+    if (json_get(line, "begins")) { /* what a stage of a pyramid begins with */
+        double begins[2];
+        json_numbers(json_get(line, "begins"), begins, 2);
+        *worst = larger(fabs(more.carried - begins[0]), fabs(more.fresh - begins[1]));
+    }
     for (int i = 0; i < n; i++) {
         largest = larger(largest, fabs(wanted[i]));
         *worst = larger(*worst, fabs((double)x[i] * factor - wanted[i]));

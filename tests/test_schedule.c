@@ -155,17 +155,19 @@ static void parabola(void *user, double t, double *alpha, double *sigma, double 
     if (user) *d_alpha = -2 * t, *d_sigma = 1;
 }
 
-/* Every schedule of the table, flow with shift 3, two custom ones; 0 past the end. */
+/* Every schedule of the table, flow with shift 3, two custom ones, two of bent time; 0 past the end. */
 static int every_schedule(int i, dk_schedule *s, const char **name) {
     static int yes = 1;
-    static const char *const extra[] = {"flow shift 3", "custom", "custom with slopes"};
+    static const char *const extra[] = {"flow shift 3", "custom", "custom with slopes", "cosine, bent late", "cosine, bent early"};
     int n = 0;
     while (dk_schedule_at(n)) n++;
-    if (i >= n + 3) return 0;
+    if (i >= n + 5) return 0;
     *name = i < n ? dk_schedule_at(i)->name : extra[i - n];
     *s = i < n    ? dk_schedule_named(*name)
          : i == n ? dk_flow(3)
-                  : dk_custom_schedule(parabola, i == n + 1 ? NULL : &yes, 0, 1);
+         : i < n + 3 ? dk_custom_schedule(parabola, i == n + 1 ? NULL : &yes, 0, 1)
+                     : dk_schedule_named("vp_cosine_flow");
+    if (i >= n + 3) s->cosine_power = i == n + 3 ? 2.5 : 0.4;
     return 1;
 }
 
@@ -203,15 +205,15 @@ static void check_level(dk_level got, dk_level want, double tolerance, const cha
 
 /* What a family has no use for is refused by name, in both schedules; it has no effect where it is zero. */
 static void numbers_of_other_families_are_refused(void **state) {
-    static const char *const words[] = {"shift",    "sigma_min", "sigma_max", "cosine_offset",    "beta_min",
-                                        "beta_max", "betas",     "timesteps", "zero_terminal_snr"};
+    static const char *const words[] = {"shift",    "sigma_min", "sigma_max", "cosine_offset", "cosine_power",
+                                        "beta_min", "beta_max",  "betas",     "timesteps",     "zero_terminal_snr"};
     static const char *const used[][2] = {{"flow", "shift timesteps"},
                                           {"ve", "sigma_min sigma_max"},
                                           {"edm", "sigma_min sigma_max"},
                                           {"vp", "beta_min beta_max"},
                                           {"sub_vp", "beta_min beta_max"},
                                           {"cosine_flow", ""},
-                                          {"vp_cosine_flow", "cosine_offset sigma_min sigma_max"},
+                                          {"vp_cosine_flow", "cosine_offset cosine_power sigma_min sigma_max"},
                                           {"vp_linear", "shift beta_min beta_max betas timesteps zero_terminal_snr"}};
     (void)state;
     for (int f = 0; f < (int)(sizeof used / sizeof *used); f++)
@@ -223,15 +225,15 @@ static void numbers_of_other_families_are_refused(void **state) {
                 if (network) c.network_schedule = dk_schedule_named(used[f][0]);
                 else c.schedule = dk_schedule_named(used[f][0]);
                 dk_schedule *s = network ? &c.network_schedule : &c.schedule;
-                double *reals[] = {&s->shift,         &s->sigma_min, &s->sigma_max,
-                                   &s->cosine_offset, &s->beta_min,  &s->beta_max};
-                if (k < 6) *reals[k] = 0.5;
-                else if (k == 6) s->betas = DK_BETAS_COSINE;
-                else if (k == 7) s->timesteps = 500;
+                double *reals[] = {&s->shift,        &s->sigma_min, &s->sigma_max, &s->cosine_offset,
+                                   &s->cosine_power, &s->beta_min,  &s->beta_max};
+                if (k < 7) *reals[k] = 0.5;
+                else if (k == 7) s->betas = DK_BETAS_COSINE;
+                else if (k == 8) s->timesteps = 500;
                 else s->zero_terminal_snr = 1;
                 dk_config set_by_text = check_config(used[f][0], "euler", 3);
                 set_by_text.network_schedule = set_by_text.schedule;
-                snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 6 ? "cosine" : k == 7 ? "500" : "0.5");
+                snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 7 ? "cosine" : k == 8 ? "500" : "0.5");
                 snprintf(want, sizeof want, "%s.%s = ", schedule, words[k]);
                 int refused = dk_resolve(&c) != DK_OK && strstr(c.message, want) != NULL &&
                               strstr(c.message, ": must be left out (0): the schedule's family has no such number") != NULL;
@@ -524,20 +526,20 @@ static void a_custom_schedule_that_gives_no_levels_is_named(void **state) {
 static void fields_of_no_network_schedule_are_refused(void **state) {
     static const double table[2] = {0.5, 0.1};
     (void)state;
-    for (int k = 0; k < 15; k++) {
+    for (int k = 0; k < 16; k++) {
         dk_config c = check_config("flow", "euler", 4);
         dk_schedule *s = &c.network_schedule;
         double *const reals[] = {&s->t_min,     &s->t_max,         &s->shift,    &s->sigma_min,
-                                 &s->sigma_max, &s->cosine_offset, &s->beta_min, &s->beta_max};
-        if (k < 8) *reals[k] = 0.5;
-        if (k == 8) s->betas = DK_BETAS_COSINE;
-        if (k == 9) s->timesteps = 1000;
-        if (k == 10) s->zero_terminal_snr = 1;
-        if (k == 11) s->quirks = DK_QUIRK_FLOAT_TABLE;
-        if (k == 12) s->alphas_cumprod = table;
-        if (k == 13) s->fn = falling;
-        if ((dk_resolve(&c) == DK_OK) != (k == 14)) fail_msg("%d: %s", k, c.message);
-        if (k < 14 && strncmp(c.message, "network_schedule.", 17) != 0) fail_msg("%s", c.message);
+                                 &s->sigma_max, &s->cosine_offset, &s->beta_min, &s->beta_max, &s->cosine_power};
+        if (k < 9) *reals[k] = 0.5;
+        if (k == 9) s->betas = DK_BETAS_COSINE;
+        if (k == 10) s->timesteps = 1000;
+        if (k == 11) s->zero_terminal_snr = 1;
+        if (k == 12) s->quirks = DK_QUIRK_FLOAT_TABLE;
+        if (k == 13) s->alphas_cumprod = table;
+        if (k == 14) s->fn = falling;
+        if ((dk_resolve(&c) == DK_OK) != (k == 15)) fail_msg("%d: %s", k, c.message);
+        if (k < 15 && strncmp(c.message, "network_schedule.", 17) != 0) fail_msg("%s", c.message);
     }
 }
 
@@ -590,7 +592,11 @@ static void conditions_are_what_they_say(void **state) {
     check_near(call_at(&c, 500.6, DK_UNIT_T).condition, 500, 0, "cut timestep");
     c.schedule = dk_flow(1), c.condition = DK_UNIT_FLOW, c.condition_scale = 1000;
     check_near(call_at(&c, 0.8996, DK_UNIT_T).condition, 899, 0, "cut after scaling");
-    c.condition_rounding = DK_ROUND_NONE, c.schedule = dk_vp_scaled_linear(), c.condition = DK_UNIT_T;
+    c.condition_offset = 0.5;
+    check_near(call_at(&c, 0.8996, DK_UNIT_T).condition, 900, 0, "cut after the offset");
+    c.condition_scale = -2, c.condition_offset = 7, c.condition_rounding = DK_ROUND_NONE;
+    check_near(call_at(&c, 0.75, DK_UNIT_T).condition, 5.5, 1e-15, "an offset");
+    c.schedule = dk_vp_scaled_linear(), c.condition = DK_UNIT_T, c.condition_offset = 0;
     c.condition_scale = 0; /* below timestep 0, the network is told the least that it knows */
     check_near(call_at(&c, 0.01, DK_UNIT_SIGMA).condition, 0, 0, "below timestep 0");
 }

@@ -5,8 +5,8 @@
 #include "whole.h"
 
 static void set_schedule(fuzz_input *in, dk_schedule *s) {
-    double *const reals[] = {&s->t_min,         &s->t_max,    &s->shift,    &s->sigma_min,  &s->sigma_max,
-                             &s->cosine_offset, &s->beta_min, &s->beta_max};
+    double *const reals[] = {&s->t_min,         &s->t_max,        &s->shift,    &s->sigma_min, &s->sigma_max,
+                             &s->cosine_offset, &s->cosine_power, &s->beta_min, &s->beta_max};
     int *const ints[] = {&s->timesteps, &s->zero_terminal_snr};
     const dk_named *known = dk_schedule_at((int)fuzz_below(in, 16));
     if (known) *s = dk_schedule_named(known->name);
