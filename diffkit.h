@@ -10448,12 +10448,13 @@ static void dkp_record_deis_t(dk_recorder *r) {
 /* Heun++ (Carzit's sd-webui-samplers-scheduler): slopes at this, the next and the second next level, with weights
    proportional to noise levels; Heun's form in the last step but one, Euler in the last. */
 static void dkp_record_heunpp2(dk_recorder *r) {
-    dkr_reads(r, "gauge");
+    dkr_reads(r, "gauge law eta noise_min noise_max");
     dk_level top = r->falling ? r->from : dkp_goal(r);
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->to).u, h = next - u, after = 0;
+        dk_level end = dkp_noise_split(r, r->sampler.eta, r->sampler.law).down;
+        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &end).u, h = next - u, after = 0;
         if (stages > 2) {
             dk_level second = dkp_level(r, r->step + 2);
             after = dkp_point_at(r, &second).u;
@@ -10462,7 +10463,7 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         dkp_tableau tableau = {stages, 0, {1, 1, stages > 2 ? (after - next) / h : 0}};
         double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
-        dkp_runge_kutta_step(r, &tableau);
+        dkp_runge_kutta_and_noise(r, &tableau);
     }
 }
 
@@ -12970,7 +12971,7 @@ static const char dkp_image_models[] =
         "Flux.2 klein base, 1024 x 1024 pixels") /* diffusers pipeline_flux2_klein.py, August 2026 */
     DKP_MODEL("z_image_turbo", "", "shift=3", "condition=data condition_scale=1 negated=1", "8 0 0 1", "Z-Image-Turbo") /* Z-Image src/config, inference.py, January 2026 */
     DKP_MODEL("z_image", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=5", "49 0 0 1",
-        "Z-Image; its program counts a 50th step, which goes nowhere") /* Z-Image README.md, src/zimage/pipeline.py, January 2026 */
+        "Z-Image; its program counts a 50th step, which goes nowhere") /* Z-Image README.md, src/zimage/pipeline.py, January 2026; its scheduler_config.json as gen_worker's catalog/z_image.py repeats it */
     DKP_MODEL("lumina2", "", "shift=6", "condition=data condition_scale=1 negated=1 guidance.scale=4 guidance.stop=0.25", "50 0 0 1",
         "Lumina Image 2.0; its program gives G the norm of C, token by token") /* Lumina-Image-2.0 README.md, sample.py, May 2026 */
     DKP_MODEL("hidream", "UniPCMultistepScheduler", "FLOWS flow_shift=3", "negated=1 guidance.scale=5", "50", "HiDream-I1 full") /* HiDream-I1 inference.py, June 2025 */
@@ -13021,14 +13022,14 @@ static const char dkp_other_models[] =
     DKP_MODEL("ace_step1.5_turbo", "", "num_train_timesteps=1 shift=3", "", "8 0 0 1", "ACE-Step 1.5 turbo, music") /* diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     DKP_MODEL("ace_step1.5", "", "num_train_timesteps=1 shift=3",
         "guidance.scale=7 guidance.projected=1 guidance.momentum=-0.75 guidance.limit=2.5 guidance.space=velocity", "32 0 0 1",
-        "ACE-Step 1.5 base, music; its program takes norms channel by channel") /* ACE-Step-1.5 acestep/inference.py; diffusers pipeline_ace_step.py, August 2026 */
+        "ACE-Step 1.5 base, music; its program takes norms channel by channel") /* ACE-Step-1.5 docs/en/INFERENCE.md, February 2026: 32 to 64 steps; diffusers ace_step.md, pipeline_ace_step.py, August 2026 */
     DKP_MODEL("vibevoice", "DPMSolverMultistepScheduler", "beta_schedule=squaredcos_cap_v2 prediction_type=v_prediction", "guidance.scale=1.3", "10",
         "VibeVoice, speech") /* VibeVoice demo/inference_from_file.py, December 2025 */
     DKP_MODEL("f5_tts", "", "num_train_timesteps=1 invert_sigmas=true", "grid=sway guidance.scale=3", "32 0 0 1",
         "F5-TTS, speech; Chen et al. 2024") /* F5-TTS src/f5_tts/infer/utils_infer.py, May 2026 */
     DKP_MODEL("hunyuan3d2.1", "MiniMaxH3Scheduler", "shift=1", "guidance.scale=5", "50", "Hunyuan3D 2.1, shapes") /* Hunyuan3D-2.1 hy3dshape/pipelines.py, June 2025 */
     DKP_MODEL("trellis", "", "shift=3", "guidance.scale=8.5 guidance.noise_min=0.999999", "12 0 0 1",
-        "TRELLIS, structure; latents: guidance.scale=4") /* TRELLIS app.py, trellis/pipelines/samplers; its pipeline.json as others print it, August 2026 */
+        "TRELLIS, structure; latents: guidance.scale=4") /* TRELLIS app.py, trellis/pipelines/samplers, August 2025; its pipeline.json, whose 25 steps and 6 app.py replaces, as three others repeat it */
     DKP_MODEL("pi0", "", "num_train_timesteps=1", "", "10 0 0 1", "pi0, pi0.5, actions") /* openpi src/openpi/models/pi0.py, June 2026 */
     DKP_MODEL("gr00t", "", "invert_sigmas=true", "condition_rounding=down", "4 0 0 1", "GR00T N1.7, actions") /* lerobot policies/groot/groot_n1_7.py, August 2026 */
     DKP_MODEL("diffusion_policy", "DDPMScheduler", "num_train_timesteps=100 beta_schedule=squaredcos_cap_v2", "", "100",

@@ -2144,6 +2144,29 @@ static void runge_kutta_methods_with_noise_keep_the_variance(void **state) {
     assert_true(checked >= 3 * 16);
 }
 
+/* Heun++ is of first order, without noise and with it: what is missing from the deviation halves with the steps, and is less
+   than Euler's. */
+static void heunpp2_with_noise_is_of_first_order(void **state) {
+    static const char *const families[] = {"flow", "vp_linear", "edm"}, *const names[] = {"heunpp2", "euler"};
+    enum { MANY = 162 };
+    (void)state;
+    for (int f = 0; f < 3; f++) {
+        double missing[2][2];
+        for (int k = 0; k < 4; k++) {
+            check_gaussian data = {0, 0.7, DK_PREDICT_X0, 0.5, 0};
+            dk_config c = check_config(families[f], names[k / 2], k % 2 ? 160 : 80);
+            dk_real x[MANY];
+            double variance = 0;
+            c.dim = MANY, c.prediction = DK_PREDICT_X0, c.sampler.eta = 1, c.noise = source_from(impulses, NULL);
+            if (dk_sample(&c, check_gaussian_denoise, &data, x)) fail_msg("%s", dk_message(&c));
+            for (int i = 0; i < MANY; i++) variance += (double)x[i] * (double)x[i];
+            missing[k / 2][k % 2] = 0.7 - sqrt(variance);
+        }
+        check_near(missing[0][1] / missing[0][0], 0.5, 0.06, families[f]);
+        assert_true(missing[0][1] > 0 && missing[0][1] < missing[1][1]);
+    }
+}
+
 static void euler_with_noise_is_euler_ancestral(void **state) {
     static const char *const families[] = {"flow", "vp_scaled_linear", "edm"}, *const settings[] = {
         "eta=1", "eta=0.6 s_noise=1.1", "law=flow eta=1", "law=fresh eta=0.5", "eta=1 noise_min=1"};
@@ -2243,6 +2266,7 @@ int main(void) {
         cmocka_unit_test(zero_terminal_snr_starts_at_alpha_0),
         cmocka_unit_test(samplers_need_no_more_buffers_than_they_must),
         cmocka_unit_test(runge_kutta_methods_with_noise_keep_the_variance),
+        cmocka_unit_test(heunpp2_with_noise_is_of_first_order),
         cmocka_unit_test(euler_with_noise_is_euler_ancestral),
         cmocka_unit_test(a_tableau_says_where_its_noise_begins),
     };
