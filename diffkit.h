@@ -69,11 +69,6 @@
          levels. A step to sigma = 0 gives alpha D; Runge-Kutta methods use slopes there, too.
          A step from sigma = 0 (inversion) gives alpha D + sigma N, where N is the predicted noise: the network
          must predict eps, v or velocity.
-       - A grid may go back up in between (dk_grid.way, travel): there noise is added, which is a step of the
-         plan without evaluation, and the sampler begins anew.
-       - With step-size control (dk_sampler.rtol) the number of steps follows from the data: the run records one
-         attempt of a step at a time.
-       - Where data are known (dk_config.mask), every sampler's steps end in them, or its D does (dk_config.blend).
        - Guidance (dk_config.guidance) stands between network and sampler: every sampler has all of it.
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
@@ -1904,7 +1899,7 @@ static void dkp_unmark(dk_schedule *s) {
     s->quirks &= ~(unsigned)DKP_QUIRK_MARKED;
 }
 
-static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar) {
+static dk_level dkp_discrete_level(const dkp_discrete *d, int k, double abar) {
     abar = dkp_table_abar(d, abar);
     dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
     if (!d->s->zero_terminal_snr || k < 0) return l;
@@ -1919,10 +1914,6 @@ static dk_level dkp_discrete_level_of(const dkp_discrete *d, int k, double abar)
     if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
     l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     return l;
-}
-
-static dk_level dkp_discrete_level(const dkp_discrete *d, int k) {
-    return dkp_discrete_level_of(d, k, dkp_abar(d, k));
 }
 
 /* a / b, infinite where b = 0. Formulas have infinite numbers at sigma = 0 and alpha = 0, which weigh nothing or are refused. */
@@ -2064,10 +2055,10 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope)
     const dkp_discrete d = dkp_discrete_of(s);
     int k = t > -1 ? t < d.T - 1 ? (int)floor(t) : d.T - 1 : -1, low;
     double f = t > -1 && t < d.T - 1 ? t - k : 0, abar, turn;
-    if (f <= 0 && !slope) return dkp_discrete_level(&d, k);
+    if (f <= 0 && !slope) return dkp_discrete_level(&d, k, dkp_abar(&d, k));
     low = f > 0 || k < 0 ? k : k - 1, abar = dkp_abar(&d, low);
-    dk_level a = dkp_discrete_level_of(&d, low, abar);
-    dk_level b = dkp_discrete_level_of(&d, low + 1, dkp_next_abar(&d, low, abar)), l = low < k ? b : a;
+    dk_level a = dkp_discrete_level(&d, low, abar);
+    dk_level b = dkp_discrete_level(&d, low + 1, dkp_next_abar(&d, low, abar)), l = low < k ? b : a;
     int by_angle = dkp_by_angle(a, b);
     double span = by_angle ? dkp_angle(b) - dkp_angle(a) : dk_lambda(b) - dk_lambda(a);
     if (f > 0 && by_angle) {
@@ -2086,7 +2077,7 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope)
    where rounding might decide. */
 static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
     if (!d->s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
-    return dk_noise_level(dkp_discrete_level_of(d, k, abar)) <= noise_level;
+    return dk_noise_level(dkp_discrete_level(d, k, abar)) <= noise_level;
 }
 
 /* Where in the table a level is. */
@@ -2108,7 +2099,7 @@ static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_l
         if (dkp_discrete_below(&d, low + 1, next, limit, noise_level)) low++, at_low = next;
         else high = low + 1, at_high = next;
     }
-    dk_level a = dkp_discrete_level_of(&d, low, at_low), b = dkp_discrete_level_of(&d, high, at_high);
+    dk_level a = dkp_discrete_level(&d, low, at_low), b = dkp_discrete_level(&d, high, at_high);
     return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
                               : low + (dk_lambda(l) - dk_lambda(a)) / (dk_lambda(b) - dk_lambda(a));
 }
@@ -2191,8 +2182,6 @@ static dk_level dkp_at_sigma(const dk_schedule *s, double noise_level) {
     return l;
 }
 
-static dk_level dkp_at_lambda(const dk_schedule *s, double lambda) { return dkp_at_sigma(s, dkp_exp(-lambda)); }
-
 /* A level in a unit, and the level there. On flow schedules sigma/(alpha + sigma) is sigma, and is kept to the bit. */
 static double dkp_in_unit(dk_unit unit, dk_level l) {
     switch (unit) {
@@ -2215,8 +2204,8 @@ DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double v) {
         flow.t = v / (dkp_shift(s) - (dkp_shift(s) - 1) * v);
         return flow;
     case DK_UNIT_DATA: return dk_level_at(s, DK_UNIT_FLOW, 1 - v);
-    case DK_UNIT_LAMBDA: return dkp_at_lambda(s, v);
-    case DK_UNIT_C_NOISE: return dkp_at_lambda(s, -4 * v);
+    case DK_UNIT_LAMBDA: return dkp_at_sigma(s, dkp_exp(-v));
+    case DK_UNIT_C_NOISE: return dkp_at_sigma(s, dkp_exp(4 * v));
     case DK_UNIT_ANGLE: return dkp_at_sigma(s, v < dkp_pi / 2 ? dkp_tan(v) : HUGE_VAL);
     default: return dkp_at_t(s, v);
     }
@@ -2556,7 +2545,7 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         return dkp_at_u(s, dkp_exp(to + dkp_pow(1 - f, g->a) * (from - to)));
     case DK_SPACING_LAMBDA:
         from = dk_lambda(g->noisy), to = dk_lambda(g->clean);
-        return dkp_at_lambda(s, from + f * (to - from));
+        return dk_level_at(s, DK_UNIT_LAMBDA, from + f * (to - from));
     case DK_SPACING_UNIFORM: /* numpy's order */
         from = g->noisy.t, to = g->clean.t;
         return dkp_at_t(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
@@ -4230,8 +4219,8 @@ static double dkp_h_phi(int k, double h, int sign) {
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
-    return r->sampler.gauge == DK_GAUGE_FLOW ? dk_level_at(&r->config->schedule, DK_UNIT_FLOW, dkp_exp(-lambda))
-                                             : dkp_at_lambda(&r->config->schedule, lambda);
+    int flow = r->sampler.gauge == DK_GAUGE_FLOW;
+    return dk_level_at(&r->config->schedule, flow ? DK_UNIT_FLOW : DK_UNIT_LAMBDA, flow ? dkp_exp(-lambda) : lambda);
 }
 
 /* h times the entries of a row, whose end lies h_row = c_row h further in lambda. Returns what they lack to be exact for
@@ -4280,12 +4269,6 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int ro
     return dkp_sum(count + 1, c, v);
 }
 
-/* Where lambda is infinite: the first order step, to the D of its start. */
-static dk_vec dkp_phi_first_order(dk_recorder *r, const dkp_phi_tableau *m, const dk_level *down, dk_vec D) {
-    if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && down->sigma > 0) D = dkp_pure_stage(r, D);
-    return dkp_ddim_step(&r->from, down, r->x, D);
-}
-
 /* One exponential Runge-Kutta step; Hochbruck & Ostermann 2010, eq. 2.37, with the exact solutions
        x_i = (sigma_i/sigma) x + alpha_i h sum a_ij(-h) D_j        Lu et al. 2022b, eq. 8
        x_i = (alpha_i/alpha) x - sigma_i h sum a_ij(h) N_j,        Lu et al. 2022, eq. 3.4
@@ -4300,8 +4283,9 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
     dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
-    if (!dkp_finite(h)) {
-        x = dkr_mix(1, dkp_phi_first_order(r, m, &whole.down, D), r->to.alpha, guidance);
+    if (!dkp_finite(h)) { /* lambda is infinite: the first order step */
+        if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && whole.down.sigma > 0) D = dkp_pure_stage(r, D);
+        x = dkr_mix(1, dkp_ddim_step(&r->from, &whole.down, x, D), r->to.alpha, guidance);
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
@@ -4904,15 +4888,12 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     size_t size;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->number != b->number) return 0;
-    for (int k = 0, count, other; k < DKP_ARRAYS; k++) {
-        dkp_plan_array(a, k, &count, &size), dkp_plan_array(b, k, &other, &size);
-        if (count != other) return 0;
-    }
-    for (int k = 0, count; k < DKP_COUNT(dkp_plan_fields); k++) {
+    if (!a || !b || a->steps != b->steps || a->draws != b->draws || a->number != b->number) return 0;
+    for (int k = 0, count, other; k < DKP_COUNT(dkp_plan_fields); k++) {
         const dkp_plan_field *f = &dkp_plan_fields[k];
         const char *of_a = dkp_plan_array(a, f->array, &count, &size);
-        const char *of_b = dkp_plan_array(b, f->array, &count, &size);
+        const char *of_b = dkp_plan_array(b, f->array, &other, &size);
+        if (count != other) return 0;
         for (int i = 0; i < count; i++, of_a += size, of_b += size) {
             double in_a = dkp_plan_number(f, of_a), in_b = dkp_plan_number(f, of_b);
             if (f->kind == 'r') dkp_differ(in_a, in_b, &most);
@@ -11944,7 +11925,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
             g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
-        double t = dkp_at_lambda(&c->schedule, DKP_SAYS(lambda_min_clipped)).t;
+        double t = dk_level_at(&c->schedule, DK_UNIT_LAMBDA, DKP_SAYS(lambda_min_clipped)).t;
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
     }
