@@ -695,9 +695,8 @@ typedef struct dk_guidance {
 /* ------------------------------------------------------------------- >>decl-sources  Noise sources */
 
 /* Where standard normals come from. The first two are addressed: each number follows from (seed, sample, draw, element).
-   Other programs' generators (book three) are asked as their program asks them: once per draw for the whole batch,
-   batch * dim numbers from one generator; with dk_config.seeds once per draw and sample, dim numbers from a generator
-   each, as diffusers' list of generators. One generator makes a whole batch only: first_sample must be 0. */
+   Other programs' generators (book three) are asked as their program asks them: one for batch * dim numbers per draw, where
+   first_sample must be 0; with dk_config.seeds one per sample for dim numbers, as diffusers' list of generators. */
 typedef enum dk_noise_kind {
     DK_NOISE_DEFAULT,  /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
     DK_NOISE_PHILOX,   /* dk_normals */
@@ -858,8 +857,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output;      /* to be filled with the network's raw output; as NaN begin all elements of at most 1024, else the
-                             last of each sample and of some 64 parts of it, to see whether it was written */
+    dk_real *output; /* to be filled with the network's raw output; begins as NaN, in places, to see whether it was written */
     dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
@@ -900,10 +898,9 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
-   and calling again goes on where it stopped. An evaluation whose output is bad is handed out once more, with dk_state as it
-   was, and all of its output is to be written again. A hook, noise source or back end that failed is asked again; until then x
-   holds what is done of the step. A run that has ended in an error (the step size became too small, the result is not
-   finite) says so again. Where the result is not finite x is what dk_state was before, but with a back end. */
+   and calling again goes on where it stopped: an evaluation whose output is bad is handed out once more, all of it to be
+   written again, and a hook, noise source or back end that failed is asked again. A run that has ended in an error (the
+   step size became too small, the result is not finite) says so again; x is then dk_state as it was, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
@@ -917,8 +914,7 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
    known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
    or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers
-   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end that has no
-   `get`. */
+   outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end without `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
 /* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
    run, and moves with it. */
@@ -932,16 +928,14 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 /* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
    DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
 DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
-/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. PHILOX's element i of sample b is
-   dk_normals(seed, first_sample + b, request.draw, i, ...), seed plus the source's seed_offset; with seeds it is
-   dk_normals(seeds[b], 0, ...). docs/noise.md has the recipe. DK_ERROR_ORDER where the plan has no such draw. */
+/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. docs/noise.md has the recipe.
+   DK_ERROR_ORDER where the plan has no such draw. */
 DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
-   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have been begun with
-   the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and the
-   run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
-   anywhere: they are checked before they are used. mask, known and callbacks are not saved. Of a noise function of your own only
-   is known that there is one: that it is the same is yours to see to. */
+   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have been
+   begun with the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and
+   the run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
+   anywhere: they are checked before they are used. mask, known and callbacks are not saved, noise functions of your own neither. */
 DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
@@ -1256,20 +1250,16 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. All but `rows` may be
    NULL. Without norm or find_bad, `get` brings what they look at, and the library looks. One dk_backend may serve any number
-   of runs; what it keeps for one is run->device. Long form: docs/embedding.md.
+   of runs; what it keeps for one is run->device. docs/embedding.md says how they go together.
 
-   Sizes: dk_run_plan(run) has them before the first pass: buffers (slots 1 .. buffers, and 0), halves, locals, noises. With
-   step-size control the plan changes and they do not. Every buffer is run->size numbers. Branches of guidance use slots
-   that follow one another, which `doubled` wants without gaps.
+   Sizes: dk_run_plan(run) has them before the first pass, and step-size control does not change them. Every buffer is
+   run->size numbers. Branches of guidance use slots that follow one another.
    Arithmetic: a row adds its terms from left to right, each c * value rounded before it is added (no fused multiply-add), with
    c times its scalars in double, then rounded to dk_real. Then the mask, then the clip. That gives the host's bits.
-   The caller's x, mask and known are never looked at: they may be NULL, memory for begin to upload, or handles. mask and known
-   both are there or neither. A run asks for nothing but these functions, the denoiser, hook, guider and noise sources.
-   Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device:
-   the library looks at them for step-size control and saves alone. An unchecked run of a plan without norms never waits.
+   x, mask and known of the caller's are never looked at: they may be NULL, or handles; mask and known both are there or neither.
+   Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device.
    Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so buffers must
-   be as they were. < 0 says that something failed which was asked before: the run ends there, for nobody knows what its
-   buffers hold. */
+   be as they were. < 0 says that something failed which was asked before: the run ends there. */
 typedef struct dk_backend {
     void *user;
     /* All rows of a pass, in order, for every element. */
@@ -1497,8 +1487,13 @@ static double dkp_atan2(double y, double x);
 static double dkp_atan(double x);
 static double dkp_asinh(double x);
 static double dkp_erfc(double x);
+static double dkp_beta_quantile(double p, double a, double b);
+static double dkp_normal_above(double p);
+static void dkp_moments(double H, int n, double *m);
+static void dkp_lagrange(const double *node, int n, int j, double *basis);
+static double dkp_phi(int k, double z);
+static double dkp_h_phi(int k, double h, int sign);
 static int dkp_finite(double v);
-DKP_INLINE uint64_t dkp_double_bits(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1519,9 +1514,7 @@ static dk_status dkp_unknown_sampler(char *message, const char *part, const char
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
-/* the config's fields by their names; */
-enum { DKP_WORD = 64 };
-/* the parts of a config that are checked at a time, a bit each; */
+/* the config's fields by their names, in parts that are checked at a time, a bit each; */
 enum {
     DKP_OF_PLAN = 1, /* what belongs to none of these */
     DKP_OF_DATA = 2, /* what a run needs beyond a plan */
@@ -1546,18 +1539,7 @@ static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char
 static dk_status dkp_parse_exponential(const char *text, struct dkp_phi_tableau *m, char *message);
 
 /* noise, and the evaluation with its guidance; */
-/* A generator of another program, which gives numbers in its own order. */
-typedef struct dkp_generator {
-    size_t state; /* bytes that it remembers from draw to draw, per seed; zero bytes: it has not begun */
-    uint64_t largest_seed;
-    int finite; /* needs finite noise levels */
-    /* Elements of one sample; NULL: it gives whole draws only. */
-    void (*part)(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element, size_t n,
-                 dk_real *out);
-    /* A whole draw; states: as many as there are seeds, or NULL. 0: it has none for this draw. */
-    int (*fill)(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
-} dkp_generator;
-static const dkp_generator *dkp_generator_of(const dk_noise_source *s);
+static int dkp_needs_finite(const dk_noise_source *s);
 static int dkp_whole(const dk_noise_source *s);
 static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s);
 static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
@@ -1567,9 +1549,6 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
    from, at the first level and at another; a step that is accepted or rejected. */
 enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
-
-/* Values that a run with step-size control keeps from one attempt to the next, in slots of their own. */
-enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
 
 /* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
 static dk_vec dkp_denoise_first(dk_recorder *r);
@@ -1594,10 +1573,7 @@ static void dkp_allocate(dk_plan *p, char *scratch);
 DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch);
 
 /* and the memory of a run. */
-enum {
-    DKP_TILE = 1024, /* a tile of every vector of a pass stays in the first level cache */
-    DKP_TERMS = 8    /* of a sum at a time */
-};
+enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
 typedef struct dkp_sizes {
     size_t buffers, halves, noise, scalars, sums, streams, tiles, mirror, all;
 } dkp_sizes;
@@ -1634,7 +1610,7 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
 static const dk_way *dkp_way_by_name(const char *name);
-static const dkp_generator *dkp_generator_at(int i);
+static const struct dkp_generator *dkp_generator_at(int i);
 #else
 #define dkp_quirk(r, bits) 0
 #define dkp_count_timesteps(r) ((void)0)
@@ -2324,51 +2300,6 @@ static dk_level dkp_table_level(const dk_schedule *s, double k) {
     int T = dkp_table_size(s);
     double t = k + 1 < T ? (k + 1) / T : 1; /* rounding must not go past the end */
     return dkp_at_t(s, s->family == DK_FAMILY_FLOW ? t : k);
-}
-
-/* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
-   to about the mean. */
-static double dkp_beta_integral(double x, double a, double b) {
-    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
-    for (int i = 2; i < 1000; i++) {
-        double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
-               odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
-        double term = i % 2 ? odd : even;
-        c = 1 + term / c, d = 1 / (1 + term * d);
-        fraction *= c * d;
-        if (fabs(c * d - 1) < 1e-16) break;
-    }
-    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x)) * fraction / a;
-}
-
-/* By Newton steps that are kept within a shrinking bracket. */
-static double dkp_beta_quantile(double p, double a, double b) {
-    double low = 0, high = 1, x = 0.5, mean = (a + 1) / (a + b + 2);
-    double all = dkp_beta_integral(mean, a, b) + dkp_beta_integral(1 - mean, b, a);
-    if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
-    for (int i = 0; i < 200; i++) {
-        double below = x > mean ? all - dkp_beta_integral(1 - x, b, a) : dkp_beta_integral(x, a, b);
-        double error = below - p * all;
-        if (error > 0) high = x;
-        else low = x;
-        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x));
-        if (!(next > low && next < high)) next = low + (high - low) / 2;
-        if (fabs(next - x) <= 1e-16 * x) break;
-        x = next;
-    }
-    return x;
-}
-
-/* z with a standard normal above it with probability p; either infinity at the ends */
-static double dkp_normal_above(double p) {
-    double low = 0, high = 40, tail = p < 0.5 ? p : 1 - p;
-    if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
-    for (int i = 0; i < 100; i++) {
-        double middle = low + (high - low) / 2;
-        if (0.5 * dkp_erfc(middle * dkp_sqrt(0.5)) > tail) low = middle;
-        else high = middle;
-    }
-    return p < 0.5 ? low : -low;
 }
 
 /* A grid laid out: what its levels follow from, of a resolved config. Made where levels are needed, and thrown away. */
@@ -3621,32 +3552,6 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
     past->at[0] = at, past->v[0] = v;
 }
 
-/* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
-   m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
-static void dkp_moments(double H, int n, double *m) {
-    if (fabs(H) > 2) {
-        m[0] = -dkp_expm1(-H);
-        for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
-    } else {
-        double term = 1;
-        for (int p = 0; p < n; p++) m[p] = 0;
-        for (int k = 0; k < 30 && fabs(term) > 1e-18; k++, term *= H / k)
-            for (int p = 0; p < n; p++) m[p] += term / (p + k + 1);
-    }
-    for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
-}
-
-/* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
-static void dkp_lagrange(const double *node, int n, int j, double *basis) {
-    basis[0] = 1;
-    for (int k = 0, degree = 0; k < n; k++) {
-        if (k == j) continue;
-        basis[++degree] = 0;
-        for (int i = degree; i >= 0; i--)
-            basis[i] = ((i > 0 ? basis[i - 1] : 0) - node[k] * basis[i]) / (node[j] - node[k]);
-    }
-}
-
 /* Moments 1 and 2 where a published method does not take the exact ones; see dk_rule. H is the step's exponent. */
 static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment) {
     dk_rule rule = r->sampler.rule;
@@ -4192,30 +4097,6 @@ static void dkp_record_smld(dk_recorder *r) {
         if (moves && r->to.sigma > 0) r->x = dkr_scale(r->to.alpha / r->from.alpha, r->x);
         else r->x = dkp_ddim_step(&r->from, &r->to, r->x, dkr_denoise(r, r->x, r->from));
     }
-}
-
-/* phi_k(z) = sum of z^n/(n + k)!: phi_0 = exp, phi_{k+1} = (phi_k - 1/k!)/z; Hochbruck & Ostermann 2010, eq. 2.10-2.11. */
-static double dkp_phi(int k, double z) {
-    double factorial = 1, sum = 0, phi;
-    for (int i = 2; i <= k; i++) factorial *= i;
-    if (k == 0) return dkp_exp(z);
-    if (fabs(z) < 2) { /* the recursion would cancel */
-        double term = 1 / factorial;
-        /* in a fixed number of terms, since no processor foresees where rounding would hide the next */
-        for (int n = 1, end = fabs(z) < 0.5 ? 16 : 24; n < end; n++) sum += term, term *= z / (n + k);
-        return sum;
-    }
-    phi = dkp_expm1(z) / z, factorial = 1;
-    for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
-    return phi;
-}
-
-/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)!, 0 for k = 0 */
-static double dkp_h_phi(int k, double h, int sign) {
-    double factorial = 1;
-    if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
-    for (int i = 2; i < k; i++) factorial *= i;
-    return k > 0 ? 1 / factorial : 0;
 }
 
 static dk_level dkp_level_of_lambda(const dk_recorder *r, double lambda) {
@@ -4888,7 +4769,8 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
     size_t size;
     if (!worst) worst = &unused;
     *worst = HUGE_VAL;
-    if (!a || !b || a->steps != b->steps || a->draws != b->draws || a->number != b->number) return 0;
+    if (!a || !b || a->steps != b->steps || a->number != b->number) return 0;
+    if (a->values != b->values || a->draws != b->draws) return 0; /* of which no field counts */
     for (int k = 0, count, other; k < DKP_COUNT(dkp_plan_fields); k++) {
         const dkp_plan_field *f = &dkp_plan_fields[k];
         const char *of_a = dkp_plan_array(a, f->array, &count, &size);
@@ -5061,8 +4943,7 @@ static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
     dk_config *c = &run->config;
     dkp_run *own = &run->own;
     for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
-    const dkp_generator *generator = dkp_generator_of(&c->step_noise);
-    if (generator && generator->finite && !plan->own.flow && !dkp_finite(own->highest))
+    if (dkp_needs_finite(&c->step_noise) && !plan->own.flow && !dkp_finite(own->highest))
         return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
                         "finite for step_noise = torchsde");
     return DK_OK;
@@ -5646,7 +5527,7 @@ DK_API const dk_real *dk_state(const dk_run *run) {
    BOOK TWO: THE MACHINERY
    ============================================================================ */
 
-/* ---------------------------------------------------------------- >>math  Elementary functions */
+/* -------------------------------- >>math  Elementary functions, quantiles, weights of integrals */
 
 
 typedef struct dkp_pair {
@@ -5868,6 +5749,101 @@ static double dkp_erfc(double x) {
     if (x > 28) return 0;
     dkp_pair square = dkp_product(x, x);
     return dkp_exp_less(-square.hi, -square.lo, 0) * dkp_polynomial(E, 24, (x - 4) / (x + 4)) / (1 + x);
+}
+
+/* The integral of t^(a-1) (1-t)^(b-1) from 0 to x, by its continued fraction (DLMF 8.17.22) in Lentz's form; for x up
+   to about the mean. */
+static double dkp_beta_integral(double x, double a, double b) {
+    double c = 1, d = 1 / (1 - (a + b) * x / (a + 1)), fraction = d;
+    for (int i = 2; i < 1000; i++) {
+        double m = i / 2, even = m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m)),
+               odd = -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1));
+        double term = i % 2 ? odd : even;
+        c = 1 + term / c, d = 1 / (1 + term * d);
+        fraction *= c * d;
+        if (fabs(c * d - 1) < 1e-16) break;
+    }
+    return dkp_exp(a * dkp_log(x) + b * dkp_log1p(-x)) * fraction / a;
+}
+
+/* By Newton steps that are kept within a shrinking bracket. */
+static double dkp_beta_quantile(double p, double a, double b) {
+    double low = 0, high = 1, x = 0.5, mean = (a + 1) / (a + b + 2);
+    double all = dkp_beta_integral(mean, a, b) + dkp_beta_integral(1 - mean, b, a);
+    if (p <= 0 || p >= 1) return p <= 0 ? 0 : 1;
+    for (int i = 0; i < 200; i++) {
+        double below = x > mean ? all - dkp_beta_integral(1 - x, b, a) : dkp_beta_integral(x, a, b);
+        double error = below - p * all;
+        if (error > 0) high = x;
+        else low = x;
+        double next = x - error / dkp_exp((a - 1) * dkp_log(x) + (b - 1) * dkp_log1p(-x));
+        if (!(next > low && next < high)) next = low + (high - low) / 2;
+        if (fabs(next - x) <= 1e-16 * x) break;
+        x = next;
+    }
+    return x;
+}
+
+/* z with a standard normal above it with probability p; either infinity at the ends */
+static double dkp_normal_above(double p) {
+    double low = 0, high = 40, tail = p < 0.5 ? p : 1 - p;
+    if (!(tail > 0)) return p < 0.5 ? HUGE_VAL : -HUGE_VAL;
+    for (int i = 0; i < 100; i++) {
+        double middle = low + (high - low) / 2;
+        if (0.5 * dkp_erfc(middle * dkp_sqrt(0.5)) > tail) low = middle;
+        else high = middle;
+    }
+    return p < 0.5 ? low : -low;
+}
+
+/* Averages of s^p, p < n, over 0 <= s <= 1 under the weight exp(H s): by its series, or for large H by parts:
+   m_p = integral of H exp(-H (1 - s)) s^p ds = 1 - p/H m_{p-1}. */
+static void dkp_moments(double H, int n, double *m) {
+    if (fabs(H) > 2) {
+        m[0] = -dkp_expm1(-H);
+        for (int p = 1; p < n; p++) m[p] = 1 - p / H * m[p - 1];
+    } else {
+        double term = 1;
+        for (int p = 0; p < n; p++) m[p] = 0;
+        for (int k = 0; k < 30 && fabs(term) > 1e-18; k++, term *= H / k)
+            for (int p = 0; p < n; p++) m[p] += term / (p + k + 1);
+    }
+    for (int p = n - 1; p >= 0; p--) m[p] /= m[0];
+}
+
+/* Coefficients of the polynomial of degree n - 1 that is 1 at node j and 0 at the others. */
+static void dkp_lagrange(const double *node, int n, int j, double *basis) {
+    basis[0] = 1;
+    for (int k = 0, degree = 0; k < n; k++) {
+        if (k == j) continue;
+        basis[++degree] = 0;
+        for (int i = degree; i >= 0; i--)
+            basis[i] = ((i > 0 ? basis[i - 1] : 0) - node[k] * basis[i]) / (node[j] - node[k]);
+    }
+}
+
+/* phi_k(z) = sum of z^n/(n + k)!: phi_0 = exp, phi_{k+1} = (phi_k - 1/k!)/z; Hochbruck & Ostermann 2010, eq. 2.10-2.11. */
+static double dkp_phi(int k, double z) {
+    double factorial = 1, sum = 0, phi;
+    for (int i = 2; i <= k; i++) factorial *= i;
+    if (k == 0) return dkp_exp(z);
+    if (fabs(z) < 2) { /* the recursion would cancel */
+        double term = 1 / factorial;
+        /* in a fixed number of terms, since no processor foresees where rounding would hide the next */
+        for (int n = 1, end = fabs(z) < 0.5 ? 16 : 24; n < end; n++) sum += term, term *= z / (n + k);
+        return sum;
+    }
+    phi = dkp_expm1(z) / z, factorial = 1;
+    for (int i = 1; i < k; i++) factorial *= i, phi = (phi - 1 / factorial) / z;
+    return phi;
+}
+
+/* h phi_k(sign h); at sign h = -infinity its limit 1/(k - 1)!, 0 for k = 0 */
+static double dkp_h_phi(int k, double h, int sign) {
+    double factorial = 1;
+    if (dkp_finite(h)) return h * dkp_phi(k, sign * h);
+    for (int i = 2; i < k; i++) factorial *= i;
+    return k > 0 ? 1 / factorial : 0;
 }
 
 /* ----------------------------------------------------- >>text  Text: messages, names, settings */
@@ -6502,9 +6478,26 @@ DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t f
 
 DKP_SMALL
 
+/* A generator of another program, which gives numbers in its own order. */
+typedef struct dkp_generator {
+    size_t state; /* bytes that it remembers from draw to draw, per seed; zero bytes: it has not begun */
+    uint64_t largest_seed;
+    int finite; /* needs finite noise levels */
+    /* Elements of one sample; NULL: it gives whole draws only. */
+    void (*part)(const dk_noise_source *s, const dk_noise_request *q, size_t sample, size_t element, size_t n,
+                 dk_real *out);
+    /* A whole draw; states: as many as there are seeds, or NULL. 0: it has none for this draw. */
+    int (*fill)(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
+} dkp_generator;
+
 /* NULL: a source of the library's own, or the user's. */
 static const dkp_generator *dkp_generator_of(const dk_noise_source *s) {
     return !s->fn && s->kind > DK_NOISE_BROWNIAN ? dkp_generator_at((int)s->kind - DK_NOISE_BROWNIAN - 1) : NULL;
+}
+
+static int dkp_needs_finite(const dk_noise_source *s) {
+    const dkp_generator *generator = dkp_generator_of(s);
+    return generator && generator->finite;
 }
 
 /* Gives whole draws, not elements. */
@@ -6688,6 +6681,8 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 }
 
 /* ---------------------------------------------------------------------------- >>checks  Checks */
+
+enum { DKP_WORD = 64 }; /* a name or a setting, with its closing zero */
 
 /* A field that can be set by name. */
 typedef struct dkp_field {
@@ -8333,6 +8328,9 @@ DK_API dk_vec dkr_past(dk_recorder *r, int back) {
 
 /* ---------------------------------------------------------------- >>control  Step-size control */
 
+/* Values that are kept from one attempt to the next, in slots of their own. */
+enum { DKP_KEPT_D = 1, DKP_KEPT_LOW = 2, DKP_FOREVER = 0x7FFFFFFF };
+
 /* ---- what an attempt records: where it stops, and what stays known to the next one */
 
 static int dkp_pinned(dk_recorder *r, int value, int slot) {
@@ -8669,7 +8667,7 @@ static const dkp_controller *dkp_controller_of(dk_run *run) {
     return &controller;
 }
 
-/* ------------------------------------------------------------------- >>slots  Where values lie */
+/* -------------------------------------------------------------------- >>slots  Where values lie */
 
 /* Slots in use, lowest first, in one byte each; one such list for each kind of value. */
 typedef struct dkp_slots {
@@ -8689,6 +8687,8 @@ static void dkp_take(dkp_slots *slots, dk_value *v) {
 static void dkp_release(const dkp_slots *slots, const dk_value *v, int position) {
     if (v->life.dies <= position && v->kind != DK_VALUE_GIVEN) slots[(int)v->kind].used[v->slot] = 0;
 }
+
+enum { DKP_TERMS = 8 }; /* of a sum at a time */
 
 /* Long sums run in parts, so terms that the result is written over must be read in the first part. A vector that
    is named more often than that is named once. */
