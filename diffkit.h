@@ -1406,7 +1406,8 @@ typedef enum dk_quirk {
 #pragma fp_contract(off)
 #endif
 
-/* What evaluations do is compiled for speed, whatever the flags. All else is compiled for size, in optimised builds. */
+/* What evaluations do, and products of betas, is compiled for speed, whatever the flags. All else is compiled for size, in
+   optimised builds. */
 #if defined(__clang__)
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
@@ -1779,6 +1780,8 @@ static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
     return 0;
 }
 
+DKP_FAST
+
 /* VP discrete. alpha^2 of timestep k is a product of k + 1 numbers. A model's table has all of them; recording marks
    every stride-th; else they are multiplied anew. */
 typedef struct dkp_discrete {
@@ -1827,6 +1830,8 @@ static double dkp_abar(const dkp_discrete *d, int k) {
 static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
     return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
 }
+
+DKP_SMALL
 
 /* As the table has it: rounded, and with its SNR shifted. */
 static double dkp_table_abar(const dkp_discrete *d, double abar) {
