@@ -10722,11 +10722,12 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
 
 static const struct {
     dk_named is;
-    const double *list;
+    const double *list; /* NULL: gits */
     int count;
     dk_unit unit;
     dk_final final;
 } dkp_lists[] = {
+    {{"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024"}, NULL, 0, DK_UNIT_DEFAULT, DK_FINAL_DEFAULT},
 #define DKP_LIST(name, about, list, unit, final) \
     {{name, about}, list, DKP_COUNT(list), DK_UNIT_##unit, DK_FINAL_##final}
     DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
@@ -10744,15 +10745,13 @@ static const struct {
 
 /* Published list number i; *g, unless NULL, becomes it. */
 static const dk_named *dkp_published(int i, dk_grid *g) {
-    static const dk_named gits = {"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024"};
-    if (i > DKP_COUNT(dkp_lists)) return NULL;
-    if (g && i == 0) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_gits;
-    if (i == 0) return &gits;
+    if (i >= DKP_COUNT(dkp_lists)) return NULL;
     if (g) {
-        g->spacing = DK_SPACING_RESAMPLE, g->final = dkp_lists[i - 1].final;
-        g->levels = dkp_lists[i - 1].list, g->level_count = dkp_lists[i - 1].count, g->unit = dkp_lists[i - 1].unit;
+        g->spacing = dkp_lists[i].list ? DK_SPACING_RESAMPLE : DK_SPACING_CUSTOM, g->final = dkp_lists[i].final;
+        g->levels = dkp_lists[i].list, g->level_count = dkp_lists[i].count, g->unit = dkp_lists[i].unit;
+        if (!g->levels) g->fn = dkp_gits;
     }
-    return &dkp_lists[i - 1].is;
+    return &dkp_lists[i].is;
 }
 
 /* ---- time travel, as it is published */
@@ -10930,12 +10929,6 @@ DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single)
     return (double)a / 9007199254740992.0;
 }
 
-/* The second of a pair comes next. */
-static double dkp_spare(dkp_stream *g, double first, double second) {
-    g->spare = 1, g->spared = second;
-    return first;
-}
-
 /* Box & Muller 1958: two normals, *z with the cosine. */
 static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
     dkp_pair cosine, sine;
@@ -10944,24 +10937,25 @@ static void dkp_box_muller(double square, double angle, double *z, double *with_
     *z = radius * cosine.hi, *with_sine = radius * sine.hi;
 }
 
-/* One after the other: torch's fewer than 16, NumPy's. */
+/* One after the other, of pairs: torch's fewer than 16, NumPy's by Marsaglia's polar method, 1964. */
 static double dkp_next_normal(dkp_stream *g, dk_noise_kind kind) {
+    double x, y, square;
     if (g->spare) {
         g->spare = 0;
         return g->spared;
     }
-    double x, y, square;
     if (kind == DK_NOISE_TORCH_CPU) {
-        double u = dkp_random(g, kind, 0), v = dkp_random(g, kind, 0);
-        dkp_box_muller(-2 * dkp_log1p(-v), 2 * dkp_pi * u, &x, &y);
-        return dkp_spare(g, x, y);
+        x = dkp_random(g, kind, 0), y = dkp_random(g, kind, 0);
+        dkp_box_muller(-2 * dkp_log1p(-y), 2 * dkp_pi * x, &y, &x);
+    } else {
+        do {
+            x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
+            square = x * x + y * y;
+        } while (!(square < 1 && square > 0));
+        square = dkp_sqrt(-2 * dkp_log(square) / square), x *= square, y *= square;
     }
-    do { /* Marsaglia's polar method, 1964 */
-        x = 2 * dkp_random(g, kind, 0) - 1, y = 2 * dkp_random(g, kind, 0) - 1;
-        square = x * x + y * y;
-    } while (!(square < 1 && square > 0));
-    double scale = dkp_sqrt(-2 * dkp_log(square) / square);
-    return dkp_spare(g, scale * y, scale * x);
+    g->spare = 1, g->spared = x;
+    return y;
 }
 
 /* 16 of torch's, in the precision of its tensor. */
