@@ -1487,7 +1487,6 @@ static double dkp_tan(double x);
 static double dkp_atan2(double y, double x);
 static double dkp_atan(double x);
 static double dkp_asinh(double x);
-static double dkp_erfc(double x);
 static double dkp_beta_quantile(double p, double a, double b);
 static double dkp_normal_above(double p);
 static void dkp_moments(double H, int n, double *m);
@@ -1515,19 +1514,8 @@ static dk_status dkp_unknown_sampler(char *message, const char *part, const char
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
-/* the config's fields by their names, in parts that are checked at a time, a bit each; */
-enum {
-    DKP_OF_PLAN = 1, /* what belongs to none of these */
-    DKP_OF_DATA = 2, /* what a run needs beyond a plan */
-    DKP_OF_SCHEDULE = 4,
-    DKP_OF_NETWORK = 8,
-    DKP_OF_GRID = 16,
-    DKP_OF_SAMPLER = 32,
-    DKP_OF_GUIDANCE = 64,
-    DKP_OF_NOISE = 128,
-    DKP_OF_ALL = 255
-};
-static int dkp_settings(dk_config *c, const char *settings, int of);
+/* a config's fields, and what checks and resolves them; */
+static dk_sampler dkp_preset(const dk_sampler_info *row);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
@@ -1626,7 +1614,6 @@ static const struct dkp_generator *dkp_generator_at(int i);
 #define dkp_way_by_name(name) NULL
 #define dkp_generator_at(i) ((const dkp_generator *)NULL)
 #endif
-
 
 /* ============================================================================
    BOOK ONE: THE LIBRARY
@@ -4453,15 +4440,6 @@ static void dkp_default_sampler(dk_sampler *s) {
     }
 }
 
-static dk_sampler dkp_preset(const dk_sampler_info *row) {
-    dk_config c;
-    memset(&c, 0, sizeof c);
-    c.sampler = dkp_sampler(row->name, row->record);
-    c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
-    dkp_settings(&c, row->settings, DKP_OF_SAMPLER);
-    return c.sampler;
-}
-
 DK_API dk_sampler dk_sampler_named(const char *name) {
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
@@ -5527,13 +5505,11 @@ DK_API const dk_real *dk_state(const dk_run *run) {
     return (const dk_real *)dkp_fetch((dk_run *)(uintptr_t)run, DK_VALUE_BUFFER, slot, 0); /* writes to workspace alone */
 }
 
-
 /* ============================================================================
    BOOK TWO: THE MACHINERY
    ============================================================================ */
 
 /* -------------------------------- >>math  Elementary functions, quantiles, weights of integrals */
-
 
 typedef struct dkp_pair {
     double hi, lo;
@@ -5707,7 +5683,6 @@ static double dkp_tan(double x) {
     s = dkp_ratio(s, c);
     return s.hi + s.lo;
 }
-
 
 /* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
 static double dkp_atan2(double y, double x) {
@@ -6688,6 +6663,19 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
 /* ---------------------------------------------------------------------------- >>checks  Checks */
 
 enum { DKP_WORD = 64 }; /* a name or a setting, with its closing zero */
+
+/* The parts of a config that are checked at a time, a bit each. */
+enum {
+    DKP_OF_PLAN = 1, /* what belongs to none of these */
+    DKP_OF_DATA = 2, /* what a run needs beyond a plan */
+    DKP_OF_SCHEDULE = 4,
+    DKP_OF_NETWORK = 8,
+    DKP_OF_GRID = 16,
+    DKP_OF_SAMPLER = 32,
+    DKP_OF_GUIDANCE = 64,
+    DKP_OF_NOISE = 128,
+    DKP_OF_ALL = 255
+};
 
 /* A field that can be set by name. */
 typedef struct dkp_field {
@@ -7969,6 +7957,16 @@ static int dkp_settings(dk_config *c, const char *settings, int of) {
         good = good && value && dkp_find_field(c, word, &f) &&
                (!(f.of & of) || (dkp_fits(c, &f) && dkp_set_field(c, &f, value)));
     return good;
+}
+
+/* What a row of the table of samplers stands for. */
+static dk_sampler dkp_preset(const dk_sampler_info *row) {
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    c.sampler = dkp_sampler(row->name, row->record);
+    c.sampler.tableau = row->tableau, c.sampler.exponential = row->exponential;
+    dkp_settings(&c, row->settings, DKP_OF_SAMPLER);
+    return c.sampler;
 }
 
 /* A part by its name; a message if there is none. */
