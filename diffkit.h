@@ -5534,7 +5534,7 @@ DKP_INLINE dkp_pair dkp_two_sum(double a, double b) { /* Knuth */
     return s;
 }
 
-DKP_INLINE dkp_pair dkp_product(double a, double b) {
+static dkp_pair dkp_product(double a, double b) {
     double a1 = 134217729 * a - (134217729 * a - a), a2 = a - a1; /* 2^27 + 1: halves of 26 bits */
     double b1 = 134217729 * b - (134217729 * b - b), b2 = b - b1;
     dkp_pair p = {a * b, 0};
@@ -5542,7 +5542,7 @@ DKP_INLINE dkp_pair dkp_product(double a, double b) {
     return p;
 }
 
-DKP_INLINE dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
+static dkp_pair dkp_ratio(dkp_pair a, dkp_pair b) {
     double inverse = 1 / b.hi;
     dkp_pair q = {a.hi * inverse, 0}, p = dkp_product(q.hi, b.hi);
     q.lo = (((a.hi - p.hi) - p.lo) + (a.lo - q.hi * b.lo)) * inverse;
@@ -5645,8 +5645,12 @@ static double dkp_pow(double x, double y) {
     return dkp_exp_less(p.hi, p.lo + y * v.lo, 0);
 }
 
+typedef struct dkp_turned {
+    dkp_pair cosine, sine;
+} dkp_turned;
+
 /* x = n pi/2 + r with r in [-pi/4, pi/4], pi/2 in three parts; NaN from 2^19 on, where they would not do. */
-static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
+static dkp_turned dkp_circle(double x) {
     static const double S[] = {-0.16666666666666666,  0.008333333333330925,    -0.00019841269836722418,
                                2.755731608381636e-06, -2.5051127944014188e-08, 1.5917848524808262e-10};
     static const double C[] = {0.041666666666666664,    -0.0013888888888887382, 2.480158729874307e-05,
@@ -5660,28 +5664,19 @@ static void dkp_circle(double x, dkp_pair *cosine, dkp_pair *sine) {
     double z = r.hi * r.hi, w = 1 - 0.5 * z;
     dkp_pair s = dkp_two_sum(r.hi, r.lo * w + r.hi * z * dkp_polynomial(S, 6, z));
     dkp_pair c = dkp_two_sum(w, (1 - w - 0.5 * z) + (z * z * dkp_polynomial(C, 6, z) - r.hi * r.lo));
-    *cosine = n & 1 ? s : c, *sine = n & 1 ? c : s;
-    if ((n + 1) & 2) cosine->hi = -cosine->hi, cosine->lo = -cosine->lo;
-    if (n & 2) sine->hi = -sine->hi, sine->lo = -sine->lo;
+    dkp_turned v = {n & 1 ? s : c, n & 1 ? c : s};
+    if ((n + 1) & 2) v.cosine.hi = -v.cosine.hi, v.cosine.lo = -v.cosine.lo;
+    if (n & 2) v.sine.hi = -v.sine.hi, v.sine.lo = -v.sine.lo;
+    return v;
 }
 
-static double dkp_cos(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return c.hi;
-}
-
-static double dkp_sin(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    return s.hi;
-}
+static double dkp_cos(double x) { return dkp_circle(x).cosine.hi; }
+static double dkp_sin(double x) { return dkp_circle(x).sine.hi; }
 
 static double dkp_tan(double x) {
-    dkp_pair c, s;
-    dkp_circle(x, &c, &s);
-    s = dkp_ratio(s, c);
-    return s.hi + s.lo;
+    dkp_turned v = dkp_circle(x);
+    dkp_pair ratio = dkp_ratio(v.sine, v.cosine);
+    return ratio.hi + ratio.lo;
 }
 
 /* x >= 0. The angle from the nearest eighth of a turn, whose tangent t is at most tan(pi/8): atan t = t + t^3 A(t^2). */
@@ -7293,17 +7288,16 @@ DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
-    const char *const of_all = "churn churn_min churn_max noise_excess quirks "
-                               "rtol atol control h_init safety pcoeff icoeff dcoeff";
-    const char *of_control = r->own->pace ? "order" : "";
-    const char *of_quirk = dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : "";
+    const char *const read[] = {fields,
+                                "churn churn_min churn_max noise_excess quirks "
+                                "rtol atol control h_init safety pcoeff icoeff dcoeff",
+                                r->own->pace ? "order" : "", dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : ""};
     const dk_sampler *s = &r->sampler;
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_SAMPLER) && r->status == DK_OK;) {
         double v = dkp_number_at((const char *)s + ((size_t)f.at - offsetof(dk_config, sampler)), &f);
-        if (f.kind == 'q' || !dkp_set(v) || dkp_field_is_read(&f, fields) || dkp_field_is_read(&f, of_all) ||
-            dkp_field_is_read(&f, of_control) || dkp_field_is_read(&f, of_quirk))
-            continue;
-        dkp_refuse_unread(r, f.name, v, fields);
+        int fine = f.kind == 'q' || !dkp_set(v);
+        for (int k = 0; k < DKP_COUNT(read) && !fine; k++) fine = dkp_field_is_read(&f, read[k]);
+        if (!fine) dkp_refuse_unread(r, f.name, v, fields);
     }
     if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
         dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
@@ -7403,11 +7397,9 @@ static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *messa
         int good = 1;
         double sum = 0;
         for (int j = 0; j < row && good; j++) {
-            at += strspn(at, " \t\n");
-            const char *entry = at;
-            good = dkp_read_fraction(&at, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *at);
-            if (good) sum += t->a[dkp_row(row) + j];
-            else at = entry;
+            const char *end = at += strspn(at, " \t\n");
+            good = dkp_read_fraction(&end, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *end);
+            if (good) sum += t->a[dkp_row(row) + j], at = end;
         }
         at += strspn(at, " \t\n");
         if (good && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
@@ -9621,14 +9613,16 @@ static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n)
     return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);
 }
 
-static uint64_t dkp_size_bits(dk_real v) { /* in the order of |v| */
-    double wide = v < 0 ? -(double)v : (double)v;
-    return sizeof v == sizeof(float) ? dkp_bits((float)wide) : dkp_double_bits(wide);
+static uint64_t dkp_real_bits(dk_real v) {
+    return sizeof v > sizeof(float) ? dkp_double_bits((double)v) : dkp_bits((float)v);
 }
 
-static double dkp_size_of_bits(uint64_t bits) {
-    return sizeof(dk_real) == sizeof(float) ? (double)dkp_float((uint32_t)bits) : dkp_double(bits);
+static dk_real dkp_real_of(uint64_t bits) {
+    return sizeof(dk_real) > sizeof(float) ? (dk_real)dkp_double(bits) : (dk_real)dkp_float((uint32_t)bits);
 }
+
+/* In the order of |v|. */
+static uint64_t dkp_size_bits(dk_real v) { return dkp_real_bits(v < 0 ? -v : v); }
 
 /* The quantile of |v|, linear between neighbours: element number share (n - 1) in order of size, found byte by byte from
    the top by counting. */
@@ -9651,7 +9645,7 @@ static double dkp_quantile(const dk_real *v, size_t n, double share) {
         upto += bits <= found;
         if (bits > found && bits < next) next = bits;
     }
-    double low = dkp_size_of_bits(found), high = upto > rank + 1 || upto == n ? low : dkp_size_of_bits(next);
+    double low = (double)dkp_real_of(found), high = upto > rank + 1 || upto == n ? low : (double)dkp_real_of(next);
     return low + (place - (double)rank) * (high - low);
 }
 
@@ -9880,14 +9874,8 @@ static void dkp_double_io(dkp_bytes *io, double *v) {
 
 static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
     for (size_t i = 0; i < n; i++) {
-        uint32_t bits;
-        if (sizeof *v == 8) {
-            dkp_double_io(io, (double *)(void *)&v[i]);
-            continue;
-        }
-        memcpy(&bits, &v[i], 4);
-        bits = (uint32_t)dkp_byte_io(io, bits, 4);
-        if (!io->write) memcpy(&v[i], &bits, 4);
+        uint64_t bits = dkp_byte_io(io, dkp_real_bits(v[i]), (int)sizeof *v);
+        if (!io->write) v[i] = dkp_real_of(bits);
     }
 }
 
@@ -9900,8 +9888,9 @@ enum { DKP_SAVE_VERSION = 3, DKP_SAVE_NUMBERS = 7, DKP_SAVE_WORDS = 11 };
 static const char *const dkp_save_names[DKP_SAVE_WORDS] = {
     "magic number", "version",      "sizeof(dk_real)",
     "dim",          "batch",        "seed",
-    "first_sample", "seeds: not",   "noise: another source than",
-    "step_noise: another source than", "config (schedule, grid, sampler, model, guidance ...): another than"};
+    "first_sample", "seeds: not those of this run", "noise: another source than this run's",
+    "step_noise: another source than this run's",
+    "config (schedule, grid, sampler, model, guidance ...): another than this run's"};
 
 /* Then the cursor, for step-size control where that stands, and all that is computed with. */
 enum { DKP_SAVE_PACE = 8 * 15, DKP_SAVE_CURSOR = 8 * 3 };
@@ -9957,16 +9946,12 @@ static dk_status dkp_check_head(dk_run *run, const unsigned char *bytes, size_t 
         uint64_t saved = dkp_byte_io(&io, 0, 8);
         if (saved == head[i]) continue;
         dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&t, "saved ");
-        dkp_put(&t, dkp_save_names[i]);
-        if (i < DKP_SAVE_NUMBERS) {
-            dkp_put(&t, " = ");
-            dkp_put_size(&t, saved);
-            dkp_put(&t, ": must be ");
-            dkp_put_size(&t, head[i]);
-        } else {
-            dkp_put(&t, i == DKP_SAVE_NUMBERS ? " those of this run" : " this run's");
-        }
+        dkp_say(&t, "saved %s", dkp_save_names[i]);
+        if (i >= DKP_SAVE_NUMBERS) return DK_ERROR_SAVED;
+        dkp_put(&t, " = ");
+        dkp_put_size(&t, saved);
+        dkp_put(&t, ": must be ");
+        dkp_put_size(&t, head[i]);
         return DK_ERROR_SAVED;
     }
     return DK_OK;
@@ -10116,7 +10101,6 @@ DKP_ONCE static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) 
 }
 
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
-    const char *wrong = "saved bytes: damaged, or not of a run with this config";
     size_t needed = dk_save_size(run);
     if (!run) return DK_ERROR_ORDER;
     if (run->own.inside) return dkp_refuse_inside(run);
@@ -10137,7 +10121,8 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
     dkp_cursor at = {0, 0, 0};
     io.read = (const unsigned char *)bytes + 8 * DKP_SAVE_WORDS;
     if (!intact || !dkp_load_cursor(run, &io, &at))
-        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED, wrong);
+        return dkp_fail_text(run->message, run->status = DK_ERROR_SAVED,
+                             "saved bytes: damaged, or not of a run with this config");
     if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_run *own = &run->own;
     own->pass = (int)at.pass, own->finished = at.flags == 2;
@@ -10929,10 +10914,9 @@ DKP_ONCE static double dkp_random(dkp_stream *g, dk_noise_kind kind, int single)
 
 /* Box & Muller 1958: two normals, *z with the cosine. */
 static void dkp_box_muller(double square, double angle, double *z, double *with_sine) {
-    dkp_pair cosine, sine;
+    dkp_turned v = dkp_circle(angle);
     double radius = dkp_sqrt(square);
-    dkp_circle(angle, &cosine, &sine);
-    *z = radius * cosine.hi, *with_sine = radius * sine.hi;
+    *z = radius * v.cosine.hi, *with_sine = radius * v.sine.hi;
 }
 
 /* One after the other, of pairs: torch's fewer than 16, NumPy's by Marsaglia's polar method, 1964. */
