@@ -11342,31 +11342,29 @@ static dk_status dkp_unknown_pair(char *message, const char *part, const char *n
                            name);
 }
 
+static void dkp_set_found(dk_config *c, const dkp_found *f) {
+    if (f->sampler) c->sampler = dk_sampler_named(f->sampler);
+    if (f->grid) c->grid = dk_grid_named(f->grid);
+    if (f->of_grid.settings) dkp_settings(c, f->of_grid.settings, DKP_OF_GRID);
+    if (f->of_sampler.settings) dkp_settings(c, f->of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID);
+}
+
 static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dkp_found f;
     dkp_span rest;
     dk_config c;
     if (!dkp_find(name, &f, &rest)) return;
-    if (f.asked_grid) {
-        s->unknown = dkp_unknown_pair;
-        return;
-    }
     memset(&c, 0, sizeof c);
-    c.sampler = dk_sampler_named(f.sampler);
-    if (f.of_sampler.settings) dkp_settings(&c, f.of_sampler.settings, DKP_OF_SAMPLER);
-    *s = c.sampler;
+    if (f.asked_grid) s->unknown = dkp_unknown_pair;
+    else dkp_set_found(&c, &f), *s = c.sampler;
 }
 
 static void dkp_grid_by_name(const char *name, dk_grid *g) {
     dkp_found f;
     dk_config c;
     dkp_span peer, bare = dkp_split_name(name, &peer);
-    memset(&f, 0, sizeof f);
-    if (!dkp_find_one(peer, bare, 1, &f)) return;
-    memset(&c, 0, sizeof c);
-    c.grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(&c, f.of_grid.settings, DKP_OF_GRID);
-    *g = c.grid;
+    memset(&f, 0, sizeof f), memset(&c, 0, sizeof c);
+    if (dkp_find_one(peer, bare, 1, &f)) dkp_set_found(&c, &f), *g = c.grid;
 }
 
 DK_API dk_status dk_config_named(dk_config *c, const char *name) {
@@ -11382,10 +11380,7 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
             return dkp_fail_name(c->message, "grid", rest.p, dkp_grid_name);
         return dkp_fail_name(c->message, "sampler", name, dkp_sampler_name);
     }
-    c->sampler = dk_sampler_named(f.sampler);
-    if (f.grid) c->grid = dk_grid_named(f.grid);
-    if (f.of_grid.settings) dkp_settings(c, f.of_grid.settings, DKP_OF_GRID);
-    if (f.of_sampler.settings) dkp_settings(c, f.of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID);
+    dkp_set_found(c, &f);
     c->message[0] = 0;
     return DK_OK;
 }
