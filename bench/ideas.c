@@ -144,6 +144,51 @@ static void implicit(dk_recorder *r) {
     }
 }
 
+/* STORK, Tan et al. 2025: the second order Runge-Kutta-Gegenbauer method (Skaras et al. 2021), `rounds` stages, which see no new
+   slope but the parabola through the last three, drawn on to the stage's time. So a stage is a sum of y and these slopes, and so
+   is the step. No rounds: Adams-Bashforth's step, the parabola's integral. */
+static double gegenbauer(int j) { return j < 2 ? 1.0 / (1 + 2 * j) : 4.0 * (j - 1) * (j + 4) / (3.0 * j * (j + 1) * (j + 2) * (j + 3)); }
+
+enum { PAST = 3 };
+
+/* Weights of the slopes at node[0] (the newest) to node[known - 1] in a step by h. */
+static void stork_weights(int stages, const double *node, int known, double h, double *weight) {
+    const double s = stages, scale = 6 / ((s + 4) * (s - 1));
+    double Y[3][PAST] = {{0}, {0}, {0}}; /* of the two stages before, and this one's */
+    for (int k = 0; k < known; k++) weight[k] = fit_weight(node, known, k, node[0], node[0] + h);
+    for (int j = 1; j <= stages; j++) {
+        double mu = j < 2 ? 1 : (2 * j + 1) * gegenbauer(j) / (j * gegenbauer(j - 1)), at = node[0] + Y[1][0] + Y[1][1] + Y[1][2];
+        double nu = j < 2 ? 0 : -(j + 1) * gegenbauer(j) / (j * gegenbauer(j - 2));
+        for (int k = 0; k < known; k++) {
+            double drawn = 1; /* by Lagrange */
+            for (int m = 0; m < known; m++) drawn *= m == k ? 1 : (at - node[m]) / (node[k] - node[m]);
+            Y[2][k] = mu * Y[1][k] + nu * Y[0][k] + h * mu * scale * drawn;
+        }
+        if (j > 1) Y[2][0] -= h * mu * scale * (1 - 0.5 * j * (j + 1) * gegenbauer(j - 1));
+        memmove(Y[0], Y[1], 2 * sizeof Y[0]);
+    }
+    for (int k = 0; k < known && stages; k++) weight[k] = Y[1][k];
+}
+
+static void stork(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const fit_plan p = adams2(of, of->evaluations);
+    while (dkr_step(r)) {
+        dk_vec term[PAST + 1] = {dkr_keep(r, dkr_scale(1 / (r->from.alpha + r->from.sigma), r->x))};
+        for (int i = 0; i < p.steps - 1; i++) {
+            int known = i + 1 < PAST ? i + 1 : PAST;
+            double node[PAST], c[PAST + 1] = {1};
+            for (int k = known - 1; k > 0; k--) term[k + 1] = term[k];
+            for (int k = 0; k < known; k++) node[k] = p.level[i - k];
+            term[1] = slope_of(r, node[0], term[0]);
+            stork_weights(of->rounds, node, known, p.level[i + 1] - node[0], c + 1);
+            term[0] = dkr_sum(r, known + 1, c, term);
+        }
+        dk_level l = level_of(r, p.level[p.steps - 1]);
+        r->x = dkr_scale(r->to.alpha, dkr_denoise(r, dkr_scale(l.alpha + l.sigma, term[0]), l));
+    }
+}
+
 static double error_of(dk_config c, digits *d, const idea *of, const dk_real *want, dk_real *x) {
     const double ends[2] = {of->first_level, 0};
     dk_plan plan;
@@ -181,7 +226,9 @@ int main(void) {
                  {"implicit midpoint, 2 rounds", implicit, 0, 2, 0, 0, &middle}, {"implicit midpoint, 4 rounds", implicit, 0, 4, 0, 0, &middle},
                  {"Gauss of 2 stages, 1 round", implicit, 0, 1, 0, 0, &gauss2}, {"Gauss of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &gauss2},
                  {"Gauss of 3 stages, 1 round", implicit, 0, 1, 0, 0, &gauss3}, {"Radau IIA of 2 stages, 1 round", implicit, 0, 1, 0, 0, &radau},
-                 {"Radau IIA of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &radau}};
+                 {"Radau IIA of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &radau},
+                 {"STORK of 5 stages", stork, 0, 5, 0, 0, NULL}, {"STORK of 50 stages", stork, 0, 50, 0, 0, NULL},
+                 {"Adams-Bashforth of order 3", stork, 0, 0, 0, 0, NULL}};
     static const int more[] = {6, 10, 18}; /* that these make exactly, but Gauss of 3: 5, 8, 17 */
     for (int k = 0; k < (int)(sizeof of / sizeof of[0]); k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
     printf("| RMS by evaluations |");
