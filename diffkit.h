@@ -982,6 +982,7 @@ typedef struct dk_value {
     char letter; /* x state, D denoised, U unconditional D, F to K network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
+    short place; /* private: where a run has noted its address */
     int number, slot;
     dkp_life life; /* private */
 } dk_value;
@@ -991,6 +992,7 @@ typedef struct dk_value {
    term + m (sum of the others). Where clip > 0, what is outside [-clip, clip] becomes the nearer end. */
 typedef struct dk_row {
     int dst, first, count, draw, mask;
+    int plain; /* private: a sum of few terms without scalars, none of 16 bits, and nothing else */
     double clip;
 } dk_row;
 
@@ -1138,6 +1140,7 @@ typedef struct dkp_run {
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
+    dk_real **place; /* of what is in full precision: dk_value.place says which */
     double lowest, highest; /* noise level of the run, but for 0 */
     int looking; /* the pass at work looks for NaN in the outputs of the call before, tile by tile, */
     size_t bad;  /* and has found this element first */
@@ -1560,19 +1563,22 @@ static const dkp_controller *dkp_controller_of(dk_run *run);
 enum { DKP_KINDS = DK_VALUE_LOCAL + 1 }; /* of values */
 static void dkp_allocate(dk_plan *p, char *scratch);
 DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch);
+static void dkp_find_plain(dk_plan *p);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
 typedef struct dkp_sizes {
-    size_t buffers, halves, noise, scalars, sums, streams, tiles, mirror, all;
+    size_t buffers, halves, noise, scalars, sums, streams, places, tiles, mirror, all;
 } dkp_sizes;
 static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
 static const dk_backend *dkp_backend(const dk_run *run);
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
 static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place);
 DKP_INLINE const dk_plan *dkp_plan_of(const dk_run *run) { return run->plan ? run->plan : &run->own.plan; }
-static dk_real *dkp_buffer(const dk_run *run, int slot);
-static uint16_t *dkp_half_buffer(const dk_run *run, int slot);
+DKP_INLINE dk_real *dkp_buffer(const dk_run *run, int slot) {
+    return slot == 0 ? run->x : run->own.buffers + (size_t)(slot - 1) * run->size;
+}
+DKP_INLINE uint16_t *dkp_half_buffer(const dk_run *run, int slot) { return run->own.halves + (size_t)slot * run->size; }
 static const dk_noise_source *dkp_source(const dk_run *run, int draw);
 static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
@@ -2914,7 +2920,7 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, letter == 'y' ? r->own->others++ : number, -1,
+        dk_value v = {letter, DK_VALUE_LOCAL, 0, letter == 'y' ? r->own->others++ : number, -1,
                       {p->passes, r->own->position, r->own->position, needs, 0}};
         p->value[value] = v;
     }
@@ -2932,7 +2938,7 @@ static void dkp_use(dk_recorder *r, int value, int full) {
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0};
+    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0, 0};
     r->own->row = row, r->own->row_needs = -1;
     r->own->position++;
 }
@@ -2957,6 +2963,7 @@ static int dkp_close_row(dk_recorder *r, char letter, int number) {
                   p->terms - r->own->row.first,
                   r->own->row.draw,
                   r->own->row.mask,
+                  0,
                   r->own->row.clip};
     p->rows++;
     if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
@@ -4555,7 +4562,7 @@ static char *dkp_align(void *memory) {
 static int dkp_branches(const dk_call *call) { return call->branch + call->branches; }
 
 /* The values that a boundary makes: the network's outputs, or a guider's G; how many. */
-static int dkp_made(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
+DKP_INLINE int dkp_made(const dk_plan *p, const dk_pass *pass, int value[DK_BRANCHES + 1]) {
     const dk_call *call = &p->call[pass->index];
     int count = 0;
     if (pass->boundary == DK_BOUNDARY_GUIDER) value[count++] = call->guided;
@@ -4695,8 +4702,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
     int result = (int)r->x.at;
     if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
         dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
-        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0,
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0, 0};
+        dk_value v = {'x', DK_VALUE_BUFFER, 0, plan->steps, 0,
                       {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
         plan->term[plan->terms++] = t;
         plan->row[plan->rows++] = row;
@@ -4704,6 +4711,7 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         end->count++, result = plan->values - 1;
     }
     dkp_renumber_buffers(plan, result, base + size);
+    dkp_find_plain(plan);
     return DK_OK;
 }
 
@@ -4952,6 +4960,14 @@ static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     return DK_OK;
 }
 
+/* As dkp_find_plain numbers them. */
+static void dkp_note_places(dk_run *run, const dk_plan *plan) {
+    dk_real **place = run->own.place += plan->locals;
+    for (int k = 0; k < plan->locals; k++) place[-1 - k] = run->own.tiles + k * DKP_TILE;
+    place[0] = (dk_real *)(uintptr_t)run->config.known, place[1] = (dk_real *)(uintptr_t)run->config.mask;
+    for (int k = 0; k <= plan->buffers; k++) place[2 + k] = dkp_buffer(run, k);
+}
+
 /* Starts a run whose config is resolved; memory as for dk_begin. */
 static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *memory, size_t bytes) {
     dk_config *c = &run->config;
@@ -4973,10 +4989,12 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     run->scalars = (double *)(void *)(base += sizes.noise);
     own->sums = (double *)(void *)(base += sizes.scalars);
     own->streams = base += sizes.sums;
-    own->tiles = (dk_real *)(void *)(base += sizes.streams);
+    own->place = (dk_real **)(void *)(base += sizes.streams);
+    own->tiles = (dk_real *)(void *)(base += sizes.places);
     own->mirror = (dk_real *)(void *)(base + sizes.tiles);
     /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
     memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
+    if (!c->backend) dkp_note_places(run, plan);
     if (!c->backend || !c->backend->begin) return DK_OK;
     own->inside = 1;
     int failed = c->backend->begin(c->backend->user, run);
@@ -5130,7 +5148,7 @@ enum { DKP_UNWRITTEN = 0xFF };
 static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
 /* What the network reads or writes: a slot of what it takes numbers as. */
-static void *dkp_for_network_at(const dk_run *run, int slot) {
+DKP_INLINE void *dkp_for_network_at(const dk_run *run, int slot) {
     return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
 }
 
@@ -5139,7 +5157,6 @@ static const char dkp_bad_already[] = "the state that the network was given is N
 /* A state that is finite may be too large for the network's 16 bits. */
 static dk_status dkp_check_input(dk_run *run, int slot) {
     dk_number number = dkp_plan_of(run)->number;
-    if (!number || run->config.unchecked) return DK_OK;
     size_t bad = dkp_find_in(run, dkp_half_buffer(run, slot), number);
     if (bad >= run->size) return DK_OK;
     dk_real given = dk_state(run)[bad];
@@ -5216,6 +5233,11 @@ static void dkp_mark_output(const dk_run *run, void *output) {
             memset((char *)output + (done + left - 1) * bytes, DKP_UNWRITTEN, bytes);
 }
 
+DKP_ONCE static void dkp_mark_outputs(const dk_run *run, const dk_eval *e) {
+    for (int k = 0; k < e->branches; k++) dkp_mark_output(run, dkp_for_network_at(run, e->output_slot + k));
+    if (e->uncond_slot >= 0) dkp_mark_output(run, dkp_for_network_at(run, e->uncond_slot));
+}
+
 /* What is asked of the network, all but the arrays. */
 static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
@@ -5234,22 +5256,19 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
 
 /* The open evaluation, with marks in its outputs unless they hold what a run that goes on may use. 0 where it cannot be done. */
 static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
+    dk_number number = dkp_plan_of(run)->number;
+    int checked = !run->config.unchecked;
     dkp_describe(run, e);
     if (run->config.backend) return 1;
-    if (dkp_check_input(run, e->input_slot) != DK_OK) return 0;
-    void *output = dkp_for_network_at(run, e->output_slot);
-    void *uncond = e->uncond_slot >= 0 ? dkp_for_network_at(run, e->uncond_slot) : NULL;
-    if (fresh && !run->config.unchecked) {
-        for (int k = 0; k < e->branches; k++)
-            dkp_mark_output(run, dkp_for_network_at(run, e->output_slot + k));
-        if (uncond) dkp_mark_output(run, uncond);
-    }
-    if (dkp_plan_of(run)->number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot);
-        e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
+    if (number && checked && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
+    if (fresh && checked) dkp_mark_outputs(run, e);
+    int uncond = e->uncond_slot >= 0;
+    if (number) {
+        e->input_half = dkp_half_buffer(run, e->input_slot), e->output_half = dkp_half_buffer(run, e->output_slot);
+        if (uncond) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
     } else {
-        e->input = dkp_buffer(run, e->input_slot);
-        e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
+        e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
+        if (uncond) e->uncond_output = dkp_buffer(run, e->uncond_slot);
     }
     return 1;
 }
@@ -5267,7 +5286,7 @@ static dk_status dkp_end_unless_good(dk_run *run, size_t bad) {
 }
 
 /* Whether a pass is the last one, and writes over what it begins with: on this machine it is then tried first. */
-static int dkp_is_tried(const dk_run *run, const dk_pass *pass) {
+DKP_INLINE int dkp_is_tried(const dk_run *run, const dk_pass *pass) {
     const dkp_pace *p = &run->own.pace;
     return pass->boundary == DK_BOUNDARY_END && !pass->repeats && !run->config.backend && !run->config.unchecked &&
            (!run->own.controller || (p->phase == DKP_PLAIN && p->place + 1 == run->config.steps));
@@ -8827,6 +8846,22 @@ DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch)
         if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
 }
 
+/* Rows that are plain, and the places of what they are made of: given vectors, then x and buffers; tiles have negative ones. */
+static void dkp_find_plain(dk_plan *p) {
+    enum { MOST = 30000 };
+    for (int i = 0; i < p->values; i++) {
+        dk_value *v = &p->value[i];
+        v->place = (short)(v->kind == DK_VALUE_LOCAL ? -1 - v->slot : v->kind == DK_VALUE_GIVEN ? v->slot : 2 + v->slot);
+    }
+    for (dk_row *row = p->row; row < p->row + p->rows; row++) {
+        const dk_term *t = &p->term[row->first], *end = t + row->count;
+        row->plain = row->draw < 0 && row->mask < 0 && !(row->clip > 0) && row->count <= DKP_TERMS && p->buffers < MOST &&
+                     p->locals < MOST && p->value[row->dst].kind != DK_VALUE_HALF;
+        for (; t < end; t++)
+            if (t->scalar || p->value[t->value].kind == DK_VALUE_HALF) row->plain = 0;
+    }
+}
+
 /* ------------------------------------------------------------------------ >>executor  Executor */
 
 DKP_FAST
@@ -9024,14 +9059,6 @@ DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size
 
 DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     dkp_from_halves(number, from, to, n);
-}
-
-static dk_real *dkp_buffer(const dk_run *run, int slot) {
-    return slot == 0 ? run->x : run->own.buffers + (size_t)(slot - 1) * run->size;
-}
-
-static uint16_t *dkp_half_buffer(const dk_run *run, int slot) {
-    return run->own.halves + (size_t)slot * run->size;
 }
 
 static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
@@ -9304,7 +9331,7 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
 
 /* Where a value's elements begin, or those of the tile. */
 DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
-    if (v->kind == DK_VALUE_BUFFER) return v->slot ? run->own.buffers + (size_t)(v->slot - 1) * run->size : run->x;
+    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
     if (v->kind == DK_VALUE_LOCAL) return tiles + (size_t)v->slot * DKP_TILE;
     if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
     return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
@@ -9503,21 +9530,21 @@ DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first,
 static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
     const dk_plan *plan = dkp_plan_of(run);
     const dk_value *value = plan->value;
+    dk_real *const *place = run->own.place;
     dkp_window w;
     w.run = NULL; /* few rows need it */
     for (const dk_row *row = &plan->row[pass->first], *end = row + pass->count; row < end; row++) {
         dk_real c[DKP_TERMS];
         const dk_real *v[DKP_TERMS];
-        if (row->draw >= 0 || row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || plan->number) {
+        if (!row->plain) {
             if (!w.run) dkp_open_window(&w, run, 0, NULL), w.n = w.ahead.element = w.ahead.end = run->size;
             dkp_resolve_row(&w, row);
             dkp_flush(&w);
             continue;
         }
         const dk_term *t = &plan->term[row->first];
-        for (int j = 0; j < row->count; j++, t++)
-            c[j] = dkp_factor(run, 0, t), v[j] = (const dk_real *)dkp_place(run, run->own.tiles, &value[t->value]);
-        dkp_combine(row->count, (dk_real *)dkp_place(run, run->own.tiles, &value[row->dst]), c, v, run->size);
+        for (int j = 0; j < row->count; j++, t++) c[j] = (dk_real)t->c, v[j] = place[value[t->value].place];
+        dkp_combine(row->count, place[value[row->dst].place], c, v, run->size);
     }
 }
 
@@ -9525,7 +9552,9 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     (void)user;
     if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
         dkp_run_short(run, pass);
-    } else if (pass->count) {
+        return 0;
+    }
+    if (pass->count) {
         dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
         if (!run->own.looking) dkp_share(&work);
         else run->own.bad = dkp_share_search(&work);
@@ -9777,8 +9806,9 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
+    s.places = here * dkp_up(dkp_more(0, (size_t)(p->locals + p->buffers) + 3, sizeof(dk_real *)));
     s.mirror = dkp_up(dkp_more(0, mirrors, c->dim * batch * sizeof(dk_real)));
-    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.tiles, s.mirror};
+    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.places, s.tiles, s.mirror};
     s.all = 64;
     for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
     return s;
