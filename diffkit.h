@@ -2797,6 +2797,8 @@ typedef struct dkp_recording {
     int known, mask;        /* values, where the config has them */
     dk_vec fixed;           /* the noise of known data, where it is the same at all levels */
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
+    dk_level ended;         /* where the step before ended, */
+    dk_vec given, raised;   /* and the draws that known data and churn brought to its state since */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     int others;             /* values y so far */
     dk_vec momentum;        /* of guidance, */
@@ -3136,11 +3138,12 @@ static dk_vec dkp_add_noise(dk_recorder *r, dk_vec x, double up) {
 /* Of a variance; a way that leads down has none. */
 static double dkp_root(double v) { return v > 0 ? dkp_sqrt(v) : 0; }
 
-/* The state, noised from one level up to another. */
-static dk_vec dkp_noised_up(dk_recorder *r, const dk_level *from, const dk_level *to) {
+/* A state, noised from one level up to another, by a draw that may be there already. */
+static dk_vec dkp_noised_up(dk_recorder *r, dk_vec x, const dk_level *from, const dk_level *to, dk_vec *draw) {
     double kept = to->alpha / from->alpha, carried = kept * from->sigma;
-    double up = dkp_root((to->sigma - carried) * (to->sigma + carried));
-    return dkp_add_noise_between(r, dkr_scale(kept, r->x), up, from, to);
+    double up = dkp_s_noise(r) * dkp_root((to->sigma - carried) * (to->sigma + carried));
+    if (up > 0 && !draw->of) *draw = dkr_noise(r, *from, *to);
+    return dkr_mix(kept, x, up, *draw);
 }
 
 /* Karras et al. 2022, alg. 2: raise the noise level by a factor 1 + gamma before the step, for any sampler. */
@@ -3151,7 +3154,7 @@ static void dkp_churn(dk_recorder *r) {
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dkp_at_sigma(&r->config->schedule, up);
-    r->x = dkr_keep(r, dkp_noised_up(r, &r->from, &hat));
+    r->x = dkr_keep(r, dkp_noised_up(r, r->x, &r->from, &hat, &r->own->raised));
     r->from = hat;
 }
 
@@ -3162,6 +3165,14 @@ static void dkp_blend_state(dk_recorder *r, int number) {
     if (r->to.sigma > 0 && !z.of)
         z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
     r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
+    r->own->given = z;
+}
+
+/* Another state where the step before ended, after all that was done to that step's own before it is evaluated. */
+static dk_vec dkp_as_evaluated(dk_recorder *r, dk_vec x) {
+    dkp_recording *own = r->own;
+    if (own->plan->own.masked == 1) x = dkp_blend_with(r, dkr_keep(r, x), dkp_known_at(r, &own->ended, own->given), 'y', 0);
+    return own->raised.of ? dkp_noised_up(r, x, &own->ended, &r->from, &own->raised) : x;
 }
 
 /* The end of a step: its state is stored by its name. */
@@ -3218,9 +3229,9 @@ DK_API int dkr_step(dk_recorder *r) {
     if (own->within) dkp_end_step(r);
     if (r->step < 0) r->step = 0;
     if (r->status != DK_OK || r->step >= r->steps) return 0;
-    r->from = r->to;
+    r->from = own->ended = r->to;
     r->to = r->aim = dkp_level(r, r->step + 1);
-    own->stage = 0, own->drawn = -1;
+    own->stage = 0, own->drawn = -1, own->raised = dkr_zero;
     dkp_enter_phase(r, own->offset + r->step);
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
@@ -3240,8 +3251,9 @@ static void dkp_go_back(dk_recorder *r, int i) {
     int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
     if (shift > 0 && from.sigma > 0) from = dkp_at_t(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dkp_at_t(&r->config->schedule, to.t + shift);
+    dk_vec draw = dkr_zero;
     r->own->offset = i, r->step = 0;
-    r->x = dkp_keep_as(r, dkp_noised_up(r, &from, &to), 'x', i + 1);
+    r->x = dkp_keep_as(r, dkp_noised_up(r, r->x, &from, &to, &draw), 'x', i + 1);
 }
 
 static void dkp_default_sampler(dk_sampler *s);
@@ -3352,6 +3364,8 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
                    "0, and atol too: with step-size control no grid goes back up");
     if (!pace || pace->phase == DKP_PLAIN || pace->phase == DKP_ATTEMPT) dkp_record_steps(r);
     else dkp_record_measure(r);
+    if (dkp_attempting(r) && r->sampler.eta > 1 && r->sampler.law != DK_LAW_SDE) /* a long step would leave no state */
+        dkr_refuse(r, "sampler.eta", r->sampler.eta, "<= 1 with step-size control, but by law = sde");
     if (dkp_attempting(r) && !r->own->judged)
         dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
                    "0, and atol too: this sampler has no error estimate");
@@ -3446,7 +3460,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
         const dk_schedule *s = &r->config->schedule;
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
         double down = dk_noise_level(dkp_at_t(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
-        if (down < here) split.down.sigma = to->alpha * down;
+        if (down < here * (1 - 1e-9)) split.down.sigma = to->alpha * down;
     } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */
         double carried = from->sigma * (to->alpha / from->alpha);
@@ -3830,8 +3844,8 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), &r->from, nodes);
-    r->x = dkr_keep(r, dkp_add(x, m->noise));
+    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), &r->own->ended, nodes);
+    r->x = dkr_keep(r, dkp_as_evaluated(r, dkp_add(x, m->noise)));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m);
     m->past.v[0] = dkp_interpolant(r, m->classical, &r->from, m->D);
@@ -10389,6 +10403,8 @@ static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
     double most = r->config->schedule.t_max;
     int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : dkp_layout_of(r->config).steps;
     int k = (int)floor(from->t / most * (n - 1) + 1e-9);
+    const dk_reverse_sde *sde = &r->sampler.sde;
+    if (sde->predictor == DK_PREDICTOR_EULER_MARUYAMA && !sde->langevin_steps) return most / n; /* needs no bins */
     *from = dkp_bin(r, k, n), *to = dkp_bin(r, k - 1, n);
     return most / n;
 }
@@ -12389,7 +12405,7 @@ static const dkp_class dkp_classes[] = {
     {DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "d:SCMScheduler"), 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
     {DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "d:KarrasVeScheduler"), 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
     {DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "d:ScoreSdeVeScheduler"), 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {DKP_BOTH("euler_maruyama", "uniform", "bins=1", "", "d:ScoreSdeVpScheduler"), 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {DKP_BOTH("euler_maruyama", "uniform", "bins=1 plain_last=1", "", "d:ScoreSdeVpScheduler"), 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
     {DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "d:FlowMatchEulerDiscreteScheduler"), 0, dkp_say_flow, NULL, "FLOW stochastic_sampling=false"},
     {DKP_ENDS_EULER("heun", "d:FlowMatchHeunDiscreteScheduler"), 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},

@@ -659,6 +659,22 @@ static void churned_heun_converges_where_s_noise_is_one(void **state) {
     }
 }
 
+/* D constant: exponential methods are exact, so a state has the level's variance, what was added by churn included, and the same
+   mean. A corrector repeats a step to where churn has not been yet. */
+static void correctors_keep_the_noise_that_churn_adds(void **state) {
+    static const char *const names[] = {"unipc", "sa_solver", "sa_solver_pece", "unip", "dpmpp_3m"};
+    const check_gaussian g = {0.4, 0, DK_PREDICT_X0, 0, 0};
+    (void)state;
+    for (int k = 0; k < (int)(sizeof names / sizeof *names); k++)
+        for (int f = 0; f < FAMILIES; f++)
+            for (int noisy = 0; noisy < 2; noisy++) {
+                dk_sampler s = dk_sampler_named(names[k]);
+                s.churn = 1.5, s.eta = 0.5 * noisy, s.law = DK_LAW_ANCESTRAL;
+                double error = variance_error(dk_schedule_at(f)->name, s, 6, &g);
+                if (!(error < 1e-10)) fail_msg("%s on %s: %g", names[k], dk_schedule_at(f)->name, error);
+            }
+}
+
 /* ------------------------------------------------------------------ single steps, as the papers have them */
 
 typedef struct paper_step {
@@ -2217,6 +2233,7 @@ int main(void) {
         cmocka_unit_test(warmed_up_multistep_methods_have_their_order_over_all_of_flow),
         cmocka_unit_test(all_samplers_converge_on_all_families),
         cmocka_unit_test(churned_heun_converges_where_s_noise_is_one),
+        cmocka_unit_test(correctors_keep_the_noise_that_churn_adds),
         cmocka_unit_test(steps_are_those_of_the_papers),
         cmocka_unit_test(the_corrector_is_that_of_the_paper),
         cmocka_unit_test(bins_lie_beside_the_levels),
