@@ -1201,6 +1201,8 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the newest */
+/* Another state where the step before ended, as correctors make it, after all that its own has gone through since: known data, churn. */
+DK_API dk_vec dkr_corrected(dk_recorder *r, dk_vec x);
 /* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
 DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b); /* |a|/|b| per sample: a scalar */
@@ -3168,8 +3170,7 @@ static void dkp_blend_state(dk_recorder *r, int number) {
     r->own->given = z;
 }
 
-/* Another state where the step before ended, after all that was done to that step's own before it is evaluated. */
-static dk_vec dkp_as_evaluated(dk_recorder *r, dk_vec x) {
+DK_API dk_vec dkr_corrected(dk_recorder *r, dk_vec x) {
     dkp_recording *own = r->own;
     if (own->plan->own.masked == 1) x = dkp_blend_with(r, dkr_keep(r, x), dkp_known_at(r, &own->ended, own->given), 'y', 0);
     return own->raised.of ? dkp_noised_up(r, x, &own->ended, &r->from, &own->raised) : x;
@@ -3845,7 +3846,7 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
     int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
     dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), &r->own->ended, nodes);
-    r->x = dkr_keep(r, dkp_as_evaluated(r, dkp_add(x, m->noise)));
+    r->x = dkr_keep(r, dkr_corrected(r, dkp_add(x, m->noise)));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m);
     m->past.v[0] = dkp_interpolant(r, m->classical, &r->from, m->D);

@@ -248,7 +248,7 @@ static void unipc(dk_recorder *r) {
         n = n < 4 ? n + 1 : 4;
         for (int k = n - 1; k > 0; k--) m[k] = m[k - 1], lambda[k] = lambda[k - 1];
         m[0] = dkr_denoise(r, r->x, r->from), lambda[0] = dk_lambda(r->from);
-        if (n > 1 && r->to.sigma > 0) r->x = dkr_keep(r, uni_step(x, s, r->from, n, 1, m, lambda));
+        if (n > 1 && r->to.sigma > 0) r->x = dkr_keep(r, dkr_corrected(r, uni_step(x, s, r->from, n, 1, m, lambda)));
         s = r->from, x = r->x;
         int nodes = r->to.sigma <= 0 ? 1 : n < 3 ? n : 3;
         r->x = uni_step(x, s, r->to, nodes, 0, m, lambda);
