@@ -189,6 +189,36 @@ static void stork(dk_recorder *r) {
     }
 }
 
+/* adams2, whose steps between the first three and the last three are of third order by `rounds` halves. */
+static void third(dk_recorder *r) {
+    const idea *of = (const idea *)r->sampler.user;
+    const int steps = of->evaluations;
+    const fit_plan p = adams2(of, steps);
+    const double *u = p.level;
+    while (dkr_step(r)) {
+        dk_vec y = dkr_scale(1 / (r->from.alpha + r->from.sigma), r->x), slope[FIT_STEPS], term[4];
+        double c[4] = {1};
+        for (int i = 0; i < steps - 1; i++) {
+            slope[i] = slope_of(r, u[i], dkr_keep(r, y));
+            const int known = i < 2 ? i + 1 : 3, nodes = i > 0 ? 2 : 1;
+            const double share = i >= 3 && i < steps - 3 ? 0.5 * of->rounds : 0;
+            if (i > 0) { /* the step before again, with what is known now; y is where it ended, term[0] where it began */
+                for (int j = 0; j < known; j++)
+                    term[j + 1] = slope[i - j], c[j + 1] = fit_weight(u + i - known + 1, known, known - 1 - j, u[i - 1], u[i]);
+                y = dkr_keep(r, dkr_sum(r, known + 1, c, term));
+            }
+            term[0] = y;
+            for (int j = 0; j < nodes; j++)
+                term[j + 1] = slope[i - j], c[j + 1] = (1 - share) * fit_weight(u + i - nodes + 1, nodes, nodes - 1 - j, u[i], u[i + 1]);
+            for (int j = 0; j < 3 && share > 0; j++)
+                term[j + 1] = slope[i - j], c[j + 1] = (j < 2 ? c[j + 1] : 0) + share * fit_weight(u + i - 2, 3, 2 - j, u[i], u[i + 1]);
+            y = dkr_sum(r, share > 0 ? 4 : nodes + 1, c, term);
+        }
+        dk_level l = level_of(r, u[steps - 1]);
+        r->x = dkr_scale(r->to.alpha, dkr_denoise(r, dkr_scale(l.alpha + l.sigma, y), l));
+    }
+}
+
 static double error_of(dk_config c, digits *d, const idea *of, const dk_real *want, dk_real *x) {
     const double ends[2] = {of->first_level, 0};
     dk_plan plan;
@@ -228,9 +258,12 @@ int main(void) {
                  {"Gauss of 3 stages, 1 round", implicit, 0, 1, 0, 0, &gauss3}, {"Radau IIA of 2 stages, 1 round", implicit, 0, 1, 0, 0, &radau},
                  {"Radau IIA of 2 stages, 2 rounds", implicit, 0, 2, 0, 0, &radau},
                  {"STORK of 5 stages", stork, 0, 5, 0, 0, NULL}, {"STORK of 50 stages", stork, 0, 50, 0, 0, NULL},
-                 {"Adams-Bashforth of order 3", stork, 0, 0, 0, 0, NULL}};
+                 {"Adams-Bashforth of order 3", stork, 0, 0, 0, 0, NULL},
+                 {"third order between", third, 0, 1, 0, 0, NULL}};
+    static const int many[] = {7, 8, 10, 12, 15, 20};
+    enum { IDEAS = sizeof of / sizeof of[0] - 1, MANY = sizeof many / sizeof many[0] }; /* the last has a table of its own */
     static const int more[] = {6, 10, 18}; /* that these make exactly, but Gauss of 3: 5, 8, 17 */
-    for (int k = 0; k < (int)(sizeof of / sizeof of[0]); k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
+    for (int k = 0; k <= IDEAS; k++) of[k].sigma_data = c.sigma_data, of[k].first_level = 80.0 / 81;
     printf("| RMS by evaluations |");
     for (int i = 0; i < COUNTS; i++) printf(" %d |", counts[i]);
     printf("\n|---|---|---|---|\n");
@@ -249,11 +282,31 @@ int main(void) {
     printf("\n\n| RMS by evaluations |");
     for (int i = 0; i < COUNTS; i++) printf(" %d |", more[i]);
     printf("\n|---|---|---|---|\n");
-    for (int k = 0; k < (int)(sizeof of / sizeof of[0]); k += k ? 1 : 4) {
+    for (int k = 0; k < IDEAS; k += k ? 1 : 4) {
         printf("| %s |", of[k].name);
         for (int i = 0; i < COUNTS; i++) of[k].evaluations = more[i], printf(" %.4f |", error_of(c, &d, &of[k], want, x));
         printf("\n");
         fflush(stdout);
+    }
+    printf("\n| RMS / that of adams2 |");
+    for (int i = 0; i < MANY; i++) printf(" %d |", many[i]);
+    printf("\n|---|---|---|---|---|---|---|\n");
+    for (int guidance = 1; guidance <= 4; guidance *= 2) {
+        idea *between = &of[IDEAS];
+        double plainly[MANY];
+        c.guidance.scale = guidance > 1 ? guidance : 0;
+        if (guidance > 1 && tune_solve(&c, 128, digits_denoise, &d, want)) fail(dk_message(&c));
+        for (between->rounds = 0; between->rounds < 3; between->rounds++) {
+            if (between->rounds) printf("| third order between%s, guidance %d |", between->rounds < 2 ? ", half of it" : "", guidance);
+            for (int i = 0; i < MANY; i++) {
+                between->evaluations = many[i];
+                const double rms = error_of(c, &d, between, want, x);
+                if (between->rounds) printf(" %.2f |", rms / plainly[i]);
+                else plainly[i] = rms;
+            }
+            if (between->rounds) printf("\n");
+            fflush(stdout);
+        }
     }
     unet_free(&d.net);
     return 0;
