@@ -7092,6 +7092,8 @@ static int dkp_holds(const dkp_field *f, uint64_t facts) {
     return !f->facts || f->kind == 'b' || f->kind == 'q' || (f->facts & facts) != 0;
 }
 
+static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f, dkp_facts(c, f->of)); }
+
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, const dkp_field *number) {
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
@@ -7116,7 +7118,7 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
         *found = f;
-        if (dkp_holds(&f, dkp_facts(c, f.of))) break;
+        if (dkp_fits(c, &f)) break;
     }
     return found->name != NULL;
 }
@@ -7227,7 +7229,6 @@ static dk_status dkp_fail_word(char *message, const char *field, double v, const
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
 
-/* Checks the rows of these parts. */
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
     for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
@@ -7291,7 +7292,6 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
-/* Whether a word is among words. */
 static int dkp_among(const char *words, const char *word) {
     size_t n = strlen(word);
     for (const char *at = words; (at = strstr(at, word)) != NULL; at += n)
@@ -7958,10 +7958,7 @@ static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value
     return 1;
 }
 
-/* Whether the spacing or the family has the field. */
-static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f, dkp_facts(c, f->of)); }
-
-/* The same. Ends of a schedule's times that are its family's stay that where they change with the field. */
+/* dkp_set_field, but ends of a schedule's times that are its family's stay that where they change with the field. */
 static int dkp_set_field_of(dk_config *c, const dkp_field *f, const char *value) {
     dk_schedule *s = f->of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule, before = *s, after;
     const int of_range = f->at == (int)((char *)&s->t_min - (char *)c) || f->at == (int)((char *)&s->t_max - (char *)c);
@@ -8263,7 +8260,6 @@ static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
         dkp_refuse_at(r, "guidance.space: eps and score say nothing where alpha = 0", v->level);
 }
 
-/* The evaluations, if there are any. */
 static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncond) {
     dk_plan *p = r->own->plan;
     const dk_config *c = r->config;
