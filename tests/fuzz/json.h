@@ -12,6 +12,7 @@ static int fuzz_json(const uint8_t *bytes, size_t size) {
     memset(&c, 0, sizeof c), memset(&more, 0, sizeof more);
     c.steps = 1 + (int)size % 30, c.dim = 2, c.batch = 1;
     more.table = table, more.table_size = FUZZ_COUNT(table);
+    more.stage = (int)size / 4 % 3;
     if (size & 1) more.mu = 0.7;
     before = c;
     if (dk_config_from_json(&c, text, size, size & 2 ? &more : NULL) != DK_OK) {
