@@ -53,6 +53,9 @@ typedef struct fit {
     int trajectories; /* to fit to; 0: 30, and 6 for each evaluation. Rounded up to a multiple of conditions, as */
     int held_out;     /* to choose by; 0: 20 */
     long budget;      /* evaluations of D at most, but for those that judge the plan; 0: as many as it takes */
+    /* What an earlier fit found, of as many evaluations from the same noise level, is polished instead of the family's best: with
+       another seed, on more trajectories, it may gain again. NULL: none */
+    const struct dk_table *start;
     /* Called now and then with the error on the trajectories; nonzero stops, with the best so far. NULL: none */
     int (*progress)(void *progress_user, const struct fit *f, const char *doing, double error);
     void *progress_user;
@@ -444,11 +447,12 @@ static inline void fit_keep_trial(fit_room *w) {
     }
 }
 
-/* Levenberg & Marquardt on all a and b. Ends after 20 rounds, after three in a row that gain less than 1%, or where it is
-   stopped; *p is the best so far. */
+/* Levenberg & Marquardt on all a and b. Ends after 20 rounds, after three in a row that gain less than 1%, or 0.3% on an
+   earlier plan, or where it is stopped; *p is the best so far. */
 static inline void fit_polish(fit *f, fit_plan *p) {
     fit_room *w = f->room;
     const int P = w->parameters, M = w->fitted;
+    const double enough = f->start ? 0.997 : 0.99;
     double *A = (double *)malloc((size_t)(2 * P * P + 2 * P + 2 * M) * sizeof *A);
     float *weighted = (float *)malloc(fit_size(w, M) * sizeof *weighted);
     double *L = A + P * P, *g = L + P * P, *d = g + P, *error = d + P, *trial_error = error + M, damping = 1e-3;
@@ -468,7 +472,7 @@ static inline void fit_polish(fit *f, fit_plan *p) {
             fit_errors(w, w->trial_y[p->steps], 0, M, trial_error);
             double trial_loss = fit_robust(trial_error, M, limit);
             fit_broyden(w, d);
-            idle = trial_loss < 0.99 * loss ? 0 : idle + 1;
+            idle = trial_loss < enough * loss ? 0 : idle + 1;
             if (trial_loss < loss) {
                 for (int i = 0; i < p->steps; i++) /* the units change with the parameters */
                     for (int k = 0; k < i + 2; k++) {
@@ -587,6 +591,16 @@ static inline dk_status fit_refuse(fit *f, const char *field, const char *allowe
     return DK_ERROR_CONFIG;
 }
 
+static inline fit_plan fit_of_table(const dk_table *t) {
+    fit_plan p;
+    memset(&p, 0, sizeof p);
+    p.steps = t->steps;
+    memcpy(p.level, t->level, (size_t)(t->steps + 1) * sizeof *p.level);
+    memcpy(p.a, t->a, (size_t)t->steps * sizeof *p.a);
+    memcpy(p.b, t->b, (size_t)fit_row(t->steps) * sizeof *p.b);
+    return p;
+}
+
 /* Fits a plan. DK_OK, also where the base is best: see choice. DK_CANCELLED: stopped, or out of budget; the best so far is
    in plan. Other errors: nothing is fitted, and message says why. */
 static inline dk_status fit_run(fit *f) {
@@ -611,6 +625,9 @@ static inline dk_status fit_run(fit *f) {
     memset(&c.grid, 0, sizeof c.grid);
     if (dk_levels(&c, DK_UNIT_FLOW, ends, 2) < 2) return fit_stop(f, DK_ERROR_CONFIG, dk_message(&c));
     w.first_level = ends[0];
+    if (f->start && (f->start->steps != w.steps || !f->start->shared || f->start->noise || f->start->told ||
+                     fabs(f->start->level[0] - w.first_level) > 1e-6))
+        return fit_refuse(f, "start", "a plan of an earlier fit, of as many evaluations from the same noise level");
     dk_real *memory = (dk_real *)malloc(fit_divide(&w, f->conditions, NULL) * sizeof *memory);
     w.jacobian = (float *)malloc((size_t)w.parameters * fit_size(&w, w.fitted) * sizeof *w.jacobian);
     w.error = (double *)malloc((size_t)(2 * w.all) * sizeof *w.error);
@@ -618,7 +635,7 @@ static inline dk_status fit_run(fit *f) {
     else {
         fit_divide(&w, f->conditions, memory);
         if (!fit_references(f) && !fit_measure_base(f)) {
-            fit_plan p = fit_best_member(f);
+            fit_plan p = f->start ? fit_of_table(f->start) : fit_best_member(f);
             fit_consider(f, &p, FIT_FAMILY);
             if (!w.status) {
                 fit_polish(f, &p);

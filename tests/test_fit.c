@@ -102,6 +102,31 @@ static void a_budget_is_kept_and_gives_the_best_so_far(void **state) {
     assert_true(error_of(&f, 1) < error_of(&f, 0));
 }
 
+/* What ran out of budget before the polish goes on there, without the family's search. */
+static void an_earlier_plan_is_polished(void **state) {
+    (void)state;
+    fit first = fit_of(dk_edm(0.002, 80), 5);
+    first.budget = 3000;
+    assert_int_equal(fit_run(&first), DK_CANCELLED);
+    assert_int_equal(first.choice, FIT_FAMILY);
+    const dk_table table = fit_table(&first);
+    fit again = fit_of(dk_edm(0.002, 80), 5);
+    again.config.seed = 9, again.start = &table;
+    assert_int_equal(fit_run(&again), DK_OK);
+    assert_int_equal(again.choice, FIT_POLISHED);
+    check_near(again.error[FIT_FAMILY], error_of(&first, 1), 0.3 * error_of(&first, 1), "the earlier plan on held-out noise");
+    for (int i = 0; i <= table.steps; i++) assert_true(fabs(again.plan.level[i] - table.level[i]) < 1e-12);
+    assert_true(error_of(&again, 1) < error_of(&first, 1) / 2);
+    again = fit_of(dk_edm(0.002, 80), 6);
+    again.start = &table;
+    assert_int_equal(fit_run(&again), DK_ERROR_CONFIG);
+    assert_non_null(strstr(again.message, "fit: start: must be a plan of an earlier fit"));
+    again = fit_of(dk_edm(0.002, 70), 5);
+    again.start = &table;
+    assert_int_equal(fit_run(&again), DK_ERROR_CONFIG);
+    assert_non_null(strstr(again.message, "from the same noise level"));
+}
+
 static int calls_left;
 static int stop(void *user, const fit *f, const char *doing, double error) {
     (void)user, (void)f, (void)doing;
@@ -148,6 +173,7 @@ int main(void) {
         cmocka_unit_test(a_plan_is_the_same_in_every_family),
         cmocka_unit_test(a_better_base_is_left_as_it_is),
         cmocka_unit_test(a_budget_is_kept_and_gives_the_best_so_far),
+        cmocka_unit_test(an_earlier_plan_is_polished),
         cmocka_unit_test(progress_may_stop_it),
         cmocka_unit_test(what_cannot_be_fitted_is_said),
     };
