@@ -116,6 +116,7 @@ int main(int argc, char **argv) {
         int steps, fitted;
     } way[] = {{"the slow method itself", "sampler=adams3 grid=power", 32, 0},
                {"dpmpp_2m, karras", "sampler=dpmpp_2m grid=karras", EVALUATIONS, 0},
+               {"adams2, power: the default", "sampler=adams2 grid=power", EVALUATIONS, 0},
                {"adams2 plain_last=0.5, power", "sampler=adams2 plain_last=0.5 grid=power", EVALUATIONS, 0},
                {"fitted", NULL, EVALUATIONS, 1}};
     static double direction[PARTS * UNET_PIXELS];
@@ -130,7 +131,7 @@ int main(int argc, char **argv) {
     principal(x, count, direction);
     moments first = moments_of(x, count, direction), other;
     printf("| %d digits with %d evaluations | Frechet distance |\n|---|---|\n", count, EVALUATIONS);
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < (int)(sizeof way / sizeof way[0]); k++) {
         draw_digits(&d, count, 2, way[k].steps, way[k].settings, way[k].fitted ? digits_plan(EVALUATIONS, 0) : NULL, x);
         other = moments_of(x, count, direction);
         printf("| %s | %.3f |\n", way[k].name, frechet(&first, &other));
