@@ -3460,7 +3460,8 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     } else if (law == DK_LAW_TIME) {
         const dk_schedule *s = &r->config->schedule;
         double t = s->t_min + (eta < 1 ? 1 - eta : 0) * (to->t - s->t_min);
-        double down = dk_noise_level(dkp_at_t(s, s->family == DK_FAMILY_VP_DISCRETE ? floor(t) : t));
+        double whole = floor(fabs(t) < 1e-9 ? 0 : t); /* timestep 0 that was computed lies on either side of 0 */
+        double down = dk_noise_level(dkp_at_t(s, s->family == DK_FAMILY_VP_DISCRETE ? whole : t));
         if (down < here * (1 - 1e-9)) split.down.sigma = to->alpha * down;
     } else if (law == DK_LAW_SDE_NOISE && from->alpha > 0) {
         /* sigma_from would be `carried` if nothing were removed; sigma_down may fall below 0 */

@@ -943,6 +943,26 @@ static dk_config loop_of(const char *text, int steps, size_t dim) {
 
 static const double loop_error = sizeof(dk_real) == 8 ? 1e-5 : 1e-3; /* the class's table is rounded to float */
 
+/* TCD's last step makes no noise: it ends at timestep 0 of whatever table: which is computed from its level there. */
+static void tcd_ends_without_noise_on_every_table(void **state) {
+    static const char *const betas[] = {"linear", "scaled_linear", "squaredcos_cap_v2"};
+    (void)state;
+    for (int T = 50; T < 600; T += 7)
+        for (int k = 0; k < 6; k++) {
+            char text[256];
+            dk_plan plan;
+            snprintf(text, sizeof text,
+                     "{\"_class_name\": \"TCDScheduler\", \"num_train_timesteps\": %d, \"beta_schedule\": \"%s\", "
+                     "\"prediction_type\": \"v_prediction\", \"rescale_betas_zero_snr\": %s}",
+                     T, betas[k / 2], k % 2 ? "true" : "false");
+            dk_config c = loop_of(text, 2, 1);
+            memset(&plan, 0, sizeof plan);
+            assert_int_equal(dk_record(&plan, &c), DK_OK);
+            if (plan.draws != 2) fail_msg("%s: %d draws", text, plan.draws); /* the initial state's, and one between the steps */
+            dk_plan_free(&plan);
+        }
+}
+
 /* SDE-DPM-Solver++ of two nodes, to the timestep T/n below, the old estimate at the list's timestep before; first order at the
    start, and where the step ends below 0. */
 static void cogvideox_dpm_has_a_stride(void **state) {
@@ -1048,6 +1068,7 @@ int main(void) {
         cmocka_unit_test(random_pieces_are_survived),
         cmocka_unit_test(nesting_has_a_bound),
         cmocka_unit_test(long_words_are_survived),
+        cmocka_unit_test(tcd_ends_without_noise_on_every_table),
         cmocka_unit_test(cogvideox_dpm_has_a_stride),
         cmocka_unit_test(repaint_goes_up_and_down_as_its_class),
         cmocka_unit_test(models_have_configs),
