@@ -109,13 +109,15 @@
                                 such calls return DK_ERROR_MEMORY
        DK_OPENMP                threads = 0 is OpenMP's number of threads; it is 1 otherwise, for a host may have filled the
                                 machine already
-       DK_NO_PEERS              no book three: no names, files, generators and lists of other programs
+       DK_NO_PEERS              no book three: no names, files, generators and lists of other programs, and no samplers that
+                                only they have or name
        DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
                                 noise with the vectors that the compiler's flags allow
                                 (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
        Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
        -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
-       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags: the old floating point unit rounds otherwise.
+       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags: the old floating point unit rounds
+       otherwise.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -269,7 +271,7 @@ typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigm
 
 /* A noise schedule is a plain value. Make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
-    const char *name; /* that it was asked for by, with dk_schedule_named; else NULL */
+    const char *name; /* as given to dk_schedule_named; NULL: it was made otherwise */
     dk_family family;
     double t_min, t_max; /* range of t that grids span; t_max 0: to the family's end; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
@@ -426,7 +428,7 @@ DK_API dk_level dk_grid_level(dk_layout *grid, int i);
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
-    const char *name; /* that it was asked for by, with dk_grid_named; else NULL */
+    const char *name; /* as given to dk_grid_named; NULL: it was made otherwise */
     dk_spacing spacing;
     double a, b; /* the spacing's own numbers, see dk_spacing */
     int n;
@@ -1201,7 +1203,7 @@ DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_leve
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the newest */
-/* Another state where the step before ended, as correctors make it, after all that its own has gone through since: known data, churn. */
+/* For correctors: x is the end of the last step, made anew. Gives it the known data and the churn that the first end has had since. */
 DK_API dk_vec dkr_corrected(dk_recorder *r, dk_vec x);
 /* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
@@ -1225,8 +1227,9 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
    4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
    every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
-   so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries that integrate the polynomial through columns
-   0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews' ETD2RK. */
+   so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries
+   that integrate the polynomial through columns 0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and
+   "1 | by 1" are Cox & Matthews' ETD2RK. */
 
 /* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
    them as JSON and as C). In y = x/(alpha + sigma), which is finite at both ends, they are the same for every family:

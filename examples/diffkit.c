@@ -696,7 +696,8 @@ static int list_markdown(void) {
            "- `edm` integrates in the schedule's own time. On VP with timesteps its slopes jump at every timestep, "
            "and it has no order\n  beyond those jumps.\n\n"
            "Evaluations are those of the network per step; 0 stands for step-size control. "
-           "Buffers are those besides x, in units of x.\n\n"
+           "Buffers are those besides x, in units of x.\n"
+           "`DK_NO_PEERS` leaves out the samplers from `heunpp2` on.\n\n"
            "| name | order | over all of flow | evaluations | buffers | paper |\n| --- | --- | --- | --- | --- | --- |\n");
     for (int i = 0; dk_sampler_at(i); i++) {
         const dk_sampler_info *info = dk_sampler_at(i);

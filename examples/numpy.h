@@ -1,6 +1,7 @@
 /* numpy.h: noise of numpy.random.default_rng(seed).standard_normal, as a source for dk_config.noise and step_noise:
 
-       numpy_rng rng = {64};                                        // or 32: dtype=float32
+       numpy_rng rng = {0};
+       rng.bits = 64;                                               // or 32: dtype=float32
        c.noise.fn = numpy_normals, c.noise.user = &rng;
 
    One generator makes the whole batch, or with dk_config.seeds each sample one of its own. A draw begins where the last one
