@@ -1346,13 +1346,14 @@ enum {
     Y(X, DK_QUIRK_ABOVE_LAST, 17, "above_last")          /* k-diffusion: no step goes below the grid's last level */ \
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
-    Y(X, DK_QUIRK_LOWER_TO_ZERO, 20, "lower_to_zero")    /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */
+    Y(X, DK_QUIRK_LOWER_TO_ZERO, 20, "lower_to_zero")    /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */ \
+    Y(X, DK_QUIRK_PURE_ZERO, 21, "pure_zero")            /* diffusers: IPNDM's step from alpha = 0 takes D for 0 */
 /* clang-format on */
 #define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
     DK_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
-    DK_QUIRK_ALL = (1 << 21) - 1
+    DK_QUIRK_ALL = (1 << 22) - 1
 } dk_quirk;
 #undef DKP_QUIRK_BIT
 #endif
@@ -3801,7 +3802,9 @@ static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double 
                                  int nodes) {
     const dk_level *down = &m->split.down;
     double h = dkp_point_at(r, down).u - start;
-    double share = dkp_point_at(r, &m->from).scale <= 0 ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
+    int pure = dkp_point_at(r, &m->from).scale <= 0;
+    double share = pure ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
+    if (pure && dkp_quirk(r, DK_QUIRK_PURE_ZERO)) return dkp_ddim_step(&m->from, down, m->x, dkr_zero);
     if (!(share > 0)) return dkp_ddim_step(&m->from, down, m->x, m->D);
     if (!dkp_has_length(r, h)) return dkr_zero;
     dk_vec x = dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
@@ -3932,7 +3935,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v uncorrected");
+                 "count_last euler_last ipndm_v uncorrected pure_zero");
     if (r->sampler.rule > DK_RULE_EXACT && !dkp_even(r))
         dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "default, exact, uniform or gradient for this method");
     dkp_record_multistep(r, 1);
@@ -12375,7 +12378,7 @@ static const dkp_class dkp_classes[] = {
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
     {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
     {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {DKP_BOTH("ipndm", "-", "plain_last=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"},
+    {DKP_BOTH("ipndm", "-", "plain_last=1 pure_zero=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"},
     {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
