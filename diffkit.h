@@ -844,7 +844,8 @@ typedef struct dk_config {
 /* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
    run->message instead. */
 DK_API const char *dk_message(const dk_config *c);
-/* Checks every field and replaces defaults by what they stand for. */
+/* Checks every field and replaces defaults by what they stand for. What the sampler's function makes of them, dk_record says:
+   it refuses fields of dk_sampler that the function does not use. */
 DK_API dk_status dk_resolve(dk_config *c);
 /* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
    their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
@@ -1256,9 +1257,10 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
-/* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. All but `rows` may be
-   NULL. Without norm or find_bad, `get` brings what they look at, and the library looks. One dk_backend may serve any number
-   of runs; what it keeps for one is run->device. docs/embedding.md says how they go together.
+/* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. `rows` must be there,
+   and `get`, or norm and find_bad; the others may be NULL. Without norm or find_bad, `get` brings what they look at, and the
+   library looks. One dk_backend may serve any number of runs; what it keeps for one is run->device. docs/embedding.md says how
+   they go together.
 
    Sizes: dk_run_plan(run) has them before the first pass, and step-size control does not change them. Every buffer is
    run->size numbers. Branches of guidance use slots that follow one another.
