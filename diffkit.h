@@ -6142,15 +6142,22 @@ static int dkp_distance(const char *a, const char *b) {
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
+/* To b, or to what stands behind its last dot. */
+static int dkp_distance_to(const char *a, const char *b) {
+    const char *dot = strrchr(b, '.');
+    int whole = dkp_distance(a, b), end = dot ? dkp_distance(a, dot + 1) : whole;
+    return end < whole ? end : whole;
+}
+
 /* Nearest first; of two as near, the earlier; each once. */
 static int dkp_nearest(const char *(*at)(int), const char *name, const char **names, int max) {
     int count = 0;
     for (int i = 0; at(i); i++) {
-        int j = 0, distance = dkp_distance(name, at(i));
+        int j = 0, distance = dkp_distance_to(name, at(i));
         while (j < count && strcmp(names[j], at(i)) != 0) j++;
         if (j < count) continue;
         j = count < max ? count++ : max;
-        for (; j > 0 && distance < dkp_distance(name, names[j - 1]); j--)
+        for (; j > 0 && distance < dkp_distance_to(name, names[j - 1]); j--)
             if (j < max) names[j] = names[j - 1];
         if (j < max) names[j] = at(i);
     }

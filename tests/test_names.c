@@ -422,6 +422,8 @@ static void one_door_sets_everything(void **state) {
         {"model=flux", "model \"flux\" is not known; nearest: flux_dev, flux_schnell"},
         {"gird.rho=5", "setting \"gird.rho=5\": no such field; nearest: grid.rho"},
         {"grid.sigma_mx=1", "setting \"grid.sigma_mx=1\": no such field; nearest: grid.sigma_max, grid.sigma_min, "}, /* each once */
+        {"shift=3", "setting \"shift=3\": no such field; nearest: schedule.shift, network_schedule.shift, grid.shift"},
+        {"cfg_scale=7", "setting \"cfg_scale=7\": no such field; nearest: guidance.scale, "},
         {"steps=0", "setting \"steps=0\": must be 1 .. 1000000"},
         {"steps=5.5", "setting \"steps=5.5\": must be a whole number"},
         {"sampler=dpmpp_2m order=0.5", "setting \"order=0.5\": must be a whole number"},
