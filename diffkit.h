@@ -7821,6 +7821,8 @@ static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, 
         return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
     if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
         return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
+    if (s->fn && s->seed_offset)
+        return dkp_fail(message, &"step_noise.seed_offset"[skip], s->seed_offset, "0 with a noise function of your own");
     if (!(generator = dkp_generator_of(s))) return DK_OK;
     if (c->first_sample > 0 && !c->seeds)
         return dkp_fail(message, "first_sample", (double)c->first_sample,

@@ -600,6 +600,10 @@ static void what_cannot_be_drawn_is_refused(void **state) {
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c),
                         "noise = 7: must be default|philox|brownian|torch_cpu|torch_cuda|numpy|torchsde");
+    c = check_config("flow", "euler", 4);
+    c.step_noise.fn = give_number, c.step_noise.seed_offset = 1;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "step_noise.seed_offset = 1: must be 0 with a noise function of your own");
     const uint64_t seeds[2] = {1, 4294967296u};
     c = check_config("flow", "euler", 4);
     c.noise = source_of(DK_NOISE_NUMPY), c.batch = 2, c.seeds = seeds, c.first_sample = 3; /* which seeds replace */
