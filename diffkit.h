@@ -4000,9 +4000,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_tableau tableau;
     dkp_read_tableau(r, &tableau);
     /* of a controlled step the last slope is the next one's first, without noise between them */
-    dkr_reads(r, r->own->pace                                ? "tableau gauge plain_last euler_to_data order"
-                 : r->status == DK_OK && tableau.embedded ? "tableau order " DKP_READS_RUNGE_KUTTA
-                                                             : "tableau " DKP_READS_RUNGE_KUTTA);
+    dkr_reads(r, r->own->pace ? "tableau gauge plain_last euler_to_data order" : "tableau " DKP_READS_RUNGE_KUTTA);
     while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
 }
 
@@ -4364,20 +4362,20 @@ static void dkp_record_table(dk_recorder *r) {
 /* clang-format off */
 static const dk_sampler_info dkp_samplers[] = {
     DKP_RK("euler", "1", "", 1, 1, 1, "Karras et al. 2022, alg. 1"),
-    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "order=2", 2, 2, 2, "Karras et al. 2022, alg. 1"),
+    DKP_RK("heun", "1 | 1/2 1/2 ~ 1 0 0", "", 2, 2, 2, "Karras et al. 2022, alg. 1"),
     DKP_RK("midpoint", "1/2 | 0 1", "", 2, 2, 2, "Runge 1895"),
     DKP_ROW("dpm2", dkp_record_dpm2, "", 2, 2, 2, "Lu et al. 2022; k-diffusion's dpm_2"),
     DKP_RK("rk4", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "", 4, 4, 4, "Kutta 1901"),
     DKP_ROW("edm", dkp_record_edm, "gauge=native alpha=1", 2, 2, 2, "Karras et al. 2022, alg. 1 and 3"),
-    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "order=2 s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 1, 2, "Karras et al. 2022, alg. 2"),
+    DKP_RK("edm_churn", "1 | 1/2 1/2 ~ 1 0 0", "s_noise=1.003 churn=40 churn_min=0.05 churn_max=50", 1, 1, 2, "Karras et al. 2022, alg. 2"),
     DKP_RK("ralston", "2/3 | 1/4 3/4", "", 2, 2, 2, "Ralston 1962"),
     DKP_RK("heun3", "1/3 | 0 2/3 | 1/4 0 3/4", "", 3, 3, 3, "Heun 1900"),
     DKP_RK("kutta3", "1/2 | -1 2 | 1/6 2/3 1/6", "", 3, 3, 3, "Kutta 1901"),
     DKP_RK("ssp3", "1 | 1/4 1/4 | 1/6 1/6 2/3", "", 3, 3, 3, "Shu & Osher 1988"),
     DKP_RK("rk38", "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8", "", 4, 4, 4, "Kutta 1901, 3/8 rule"),
-    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "order=3", 3, 3, 3, "Bogacki & Shampine 1989, third order"),
-    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "order=5", 5, 5, 6, "Dormand & Prince 1980, fifth order"),
-    DKP_RK("rk45", DKP_DORMAND_PRINCE, "order=5 gauge=native rtol=1e-5 atol=1e-5", 5, 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
+    DKP_RK("bogacki_shampine", "1/2 | 0 3/4 | 2/9 1/3 4/9 ~ 7/24 1/4 1/3 1/8", "", 3, 3, 3, "Bogacki & Shampine 1989, third order"),
+    DKP_RK("dormand_prince", DKP_DORMAND_PRINCE, "", 5, 5, 6, "Dormand & Prince 1980, fifth order"),
+    DKP_RK("rk45", DKP_DORMAND_PRINCE, "gauge=native rtol=1e-5 atol=1e-5", 5, 5, 0, "Song et al. 2021, app. D: Dormand-Prince in the schedule's own time"),
     DKP_ROW("dpm2_ancestral", dkp_record_dpm2, "eta=1", 2, 2, 2, "k-diffusion's dpm_2_ancestral"),
     DKP_ROW("dpm2_ancestral_rf", dkp_record_dpm2, "law=flow eta=1", 2, 2, 2, "ComfyUI's dpm_2_ancestral_RF"),
     DKP_ROW("euler_ancestral_rf", dkp_record_ddim, "law=flow eta=1", 1, 1, 1, "ComfyUI's euler_ancestral_RF"),
@@ -10647,13 +10645,13 @@ static const dk_sampler_info dkp_peer_samplers[] = {
            " 174197/959244 -30942/79937 8152137/19744439 666106/1039181 -29421/29068 482048/414219 |"
            " 587/8064 0 4440339/15491840 24353/124800 387/44800 2152/5985 7267/94080"
            " ~ 2479/34992 0 123/416 612941/3411720 43/1440 2272/6561 79937/1113912 3293/556956",
-           "order=5", 5, 5, 7, "Bogacki & Shampine 1996"),
+           "", 5, 5, 7, "Bogacki & Shampine 1996"),
     DKP_RK("tsitouras", ".161 | -.008480655492356989 .335480655492357 | 2.8971530571054935 -6.359448489975075 4.3622954328695815 |"
            " 5.325864828439257 -11.748883564062828 7.4955393428898365 -.09249506636175525 |"
            " 5.86145544294642 -12.92096931784711 8.159367898576159 -.071584973281401 -.02826905039406838 |"
            " .09646076681806523 .01 .4798896504144996 1.379008574103742 -3.290069515436081 2.324710524099774 ~"
            " .09468075576583945 .009183565540343254 .4877705284247616 1.234297566930479 -2.7077123499835256 1.866628418170587 1/66",
-           "order=5", 5, 5, 6, "Tsitouras 2011"),
+           "", 5, 5, 6, "Tsitouras 2011"),
     DKP_RK("butcher6", "1/3 | 0 2/3 | 1/12 1/3 -1/12 | -1/16 9/8 -3/16 -3/8 | 0 9/8 -3/8 -3/4 1/2 | 9/44 -9/11 63/44 18/11 0 -16/11 |"
            " 11/120 0 27/40 27/40 -4/15 -4/15 11/120", "", 6, 6, 7, "Butcher 1964"),
     DKP_RK("dormand_prince8", "1/18 | 1/48 1/16 | 1/32 0 3/32 | 5/16 0 -75/64 75/64 | 3/80 0 0 3/16 3/20 |"
@@ -10671,7 +10669,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
            " 14005451/335480064 0 0 0 0 -59238493/1068277825 181606767/758867731 561292985/797845732 -1041891430/1371343529"
            " 760417239/1151165299 118820643/751138087 -528747749/2220607170 1/4 ~"
            " 13451932/455176623 0 0 0 0 -808719846/976000145 1757004468/5645159321 656045339/265891186 -3867574721/1518517206"
-           " 465885868/322736535 53011238/667516719 2/45 0 0", "order=8", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
+           " 465885868/322736535 53011238/667516719 2/45 0 0", "", 8, 8, 13, "Prince & Dormand 1981, RK8(7)13M"),
     DKP_PHI("strehmel_weiner", "1/2 | 1/2 by 1 | 1, 1: -2 phi2, 2: 4 phi2 | by 23", "", 4, 2, 4, "Strehmel & Weiner 1992"),
     DKP_PHI("hochbruck_ostermann", "1/2 | 1/2, 1: 1 phi2 | 1, 1: 1 phi2, 2: 1 phi2 | 1/2, 1: " DKP_HO_ENTRY ", 2: " DKP_HO_ENTRY
            ", 3: -1/2 phi2 1 phi3(1) -1/4 phi2(1) 1/2 phi3 1/4 phi2 | by 34", "", 4, 2, 5, "Hochbruck & Ostermann 2005, eq. 5.19"),

@@ -9,7 +9,7 @@ static dk_config config_of(const char *schedule, const char *sampler, double tol
     dk_config c = check_config(schedule, sampler, 1);
     c.grid.final = DK_FINAL_MIN, c.grid.sigma_max = 0.99, c.grid.sigma_min = 0.05;
     c.sampler.control.rtol = c.sampler.control.atol = tolerance;
-    if (!c.sampler.order) c.sampler.order = 3;
+    if (!c.sampler.order && !(c.sampler.tableau && strchr(c.sampler.tableau, '~'))) c.sampler.order = 3;
     c.dim = DIM, c.start = DK_START_STATE, c.prediction = DK_PREDICT_X0;
     return c;
 }
@@ -334,16 +334,13 @@ static void a_tableau_says_the_order_of_its_error(void **state) {
         if (dk_resolve(&c)) fail_msg("%s", dk_message(&c));
         assert_int_equal(c.sampler.order, rows[i].order);
     }
-    for (int k = 0; dk_sampler_at(k); k++) { /* named or not, it is the same run */
-        dk_real x[DIM] = {1, 2, 3, 4, 5}, want[DIM] = {1, 2, 3, 4, 5};
-        dk_config c = config_of("edm", dk_sampler_at(k)->name, 1e-2), own = c;
+    for (int k = 0; dk_sampler_at(k); k++) { /* the row's order is the paper's; edm_churn's is that with noise */
+        dk_config c = config_of("edm", dk_sampler_at(k)->name, 1e-2);
         if (!c.sampler.tableau || !strchr(c.sampler.tableau, '~')) continue;
         c.sampler.churn = 0;
-        memset(&own.sampler, 0, sizeof own.sampler);
-        own.sampler.tableau = c.sampler.tableau, own.sampler.control = c.sampler.control, own.sampler.noise_excess = c.sampler.noise_excess;
-        if (dk_sample(&c, nonlinear, NULL, want) || dk_sample(&own, nonlinear, NULL, x))
-            fail_msg("%s: %s%s", c.sampler.name, dk_message(&c), dk_message(&own));
-        if (memcmp(x, want, sizeof x)) fail_msg("%s: another order", c.sampler.name);
+        if (dk_resolve(&c)) fail_msg("%s: %s", c.sampler.name, dk_message(&c));
+        if (c.sampler.order != (strcmp(c.sampler.name, "edm_churn") == 0 ? 2 : dk_sampler_at(k)->order))
+            fail_msg("%s: order %d", c.sampler.name, c.sampler.order);
         presets++;
     }
     assert_true(presets > 5);
