@@ -2899,7 +2899,7 @@ static dk_vec dkp_sum(int n, const double *c, const dk_vec *v) {
     if (!r) return dkr_zero;
     dk_term *sum = dkp_begin_sum(r), value;
     for (int i = 0; i < n; i++) {
-        const dk_term *t;
+        const dk_term *t = &value;
         int terms = c[i] >= 0 && c[i] <= 0 ? 0 : dkp_terms(v[i], &value, &t), before = count;
         for (int j = 0, k; j < terms; j++, t++) {
             for (k = 0; k < before; k++)

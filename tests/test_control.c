@@ -310,7 +310,7 @@ static void methods_without_an_estimate_are_refused(void **state) {
     c = config_of("edm", "dpm_solver_adaptive", 1e-3), c.sampler.eta = 1.5;
     refused(c, "sampler.eta = 1.5: must be <= 1 with step-size control, but by law = sde");
     c.sampler.law = DK_LAW_SDE;
-    dk_real x[DIM];
+    dk_real x[DIM] = {1, 2, 3, 4, 5};
     assert_int_equal(dk_sample(&c, nonlinear, NULL, x), DK_OK);
     c = config_of("edm", "heun", 1e-3), c.sampler.control.safety = 2;
     refused(c, "sampler.safety = 2: must be > 0 and <= 1 (0: 0.9)");
