@@ -804,8 +804,9 @@ typedef struct dk_config {
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
                                      Zero: the same, or sigma = t for EDM prediction */
     dk_unit condition;         /* zero: by prediction and family */
-    double condition_scale, condition_offset; /* the network is told scale * number + offset; scale 0: 1 */
-    dk_rounding condition_rounding;           /* of that */
+    double condition_scale, condition_offset; /* the network is told condition_scale * number + condition_offset; a scale of 0
+                                     counts as 1 */
+    dk_rounding condition_rounding;           /* of the number that it is told */
     int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     /* The score is multiplied by (h + 1)/(h/k + 1), k = 1 + score_excess, h = (score_deviation alpha/sigma)^2: data of that
@@ -6140,7 +6141,7 @@ static int dkp_distance(const char *a, const char *b) {
     return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
 }
 
-/* To b, or to what stands behind its last dot. */
+/* The distance to b, or to the part of b after its last dot, whichever is smaller. */
 static int dkp_distance_to(const char *a, const char *b) {
     const char *dot = strrchr(b, '.');
     int whole = dkp_distance(a, b), end = dot ? dkp_distance(a, dot + 1) : whole;
@@ -7115,7 +7116,7 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
     return 0;
 }
 
-/* What is said where no fact holds that a field needs. */
+/* The message for a field that is set although the config has no use for it. */
 static const char *dkp_lacking(const dkp_field *f) {
     return f->of == DKP_OF_GRID                          ? "left out (0): the grid's spacing has no such number"
            : f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out (0): the schedule's family has no such number"
