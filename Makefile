@@ -40,7 +40,7 @@
 #   make check     the tests under sanitizers, in double, as C++, with gcc and clang; other build systems, languages, examples
 #   make analyse   clang-tidy, cppcheck and gcc's analyser over the header
 #   make coverage  lines and branches of the header that the tests run, and those that they do not
-#   make install   the header, fitter, tables and guiders (as diffkit_fit.h, diffkit_table.h, diffkit_guiders.h), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
+#   make install   the header, fitter, tables, guiders and infotext (as diffkit_fit.h, diffkit_table.h ...), for pkg-config and CMake to find: PREFIX=/usr/local DESTDIR= (make uninstall)
 #   make format    clang-format on everything
 
 CC ?= cc
@@ -317,7 +317,7 @@ $(BUILD)/conformance: tests/conformance.c $(wildcard tests/conformance_*.h) test
 conformance: $(BUILD)/conformance
 
 SECONDS ?= 60
-$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) examples/table.h diffkit.h | $(BUILD)
+$(BUILD)/fuzz: tests/fuzz/fuzz.c $(wildcard tests/fuzz/*.h) examples/table.h examples/infotext.h diffkit.h | $(BUILD)
 	$(CC) -std=c11 $(WARN) -I. -DDK_REAL=$(REAL) $(CFLAGS) $(LIGHT) $< -o $@ $(LIBS)
 
 fuzz: | $(BUILD)
@@ -386,12 +386,13 @@ install:
 	install -m 644 examples/fit.h "$(ROOT)/include/diffkit_fit.h"
 	install -m 644 examples/table.h "$(ROOT)/include/diffkit_table.h"
 	install -m 644 examples/guiders.h "$(ROOT)/include/diffkit_guiders.h"
+	install -m 644 examples/infotext.h "$(ROOT)/include/diffkit_infotext.h"
 	install -m 644 LICENSE "$(ROOT)/share/licenses/diffkit"
 	install -m 644 examples/packaging/diffkitConfig*.cmake "$(ROOT)/share/cmake/diffkit"
 	sed 's|@PREFIX@|$(PREFIX)|; s|@VERSION@|$(VERSION)|' examples/packaging/diffkit.pc.in >"$(ROOT)/share/pkgconfig/diffkit.pc"
 
 uninstall:
-	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/include/diffkit_table.h" "$(ROOT)/include/diffkit_guiders.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
+	rm -f "$(ROOT)/include/diffkit.h" "$(ROOT)/include/diffkit_fit.h" "$(ROOT)/include/diffkit_table.h" "$(ROOT)/include/diffkit_guiders.h" "$(ROOT)/include/diffkit_infotext.h" "$(ROOT)/share/pkgconfig/diffkit.pc"
 	rm -rf "$(ROOT)/share/cmake/diffkit" "$(ROOT)/share/licenses/diffkit"
 
 size:

@@ -27,7 +27,7 @@
        Book two: the machinery
            >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>slots  >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
-           >>decl-peers  >>quirks  >>levels  >>generators  >>shifts  >>names  >>json
+           >>decl-peers  >>quirks  >>levels  >>generators  >>names  >>json
 
    >>idea  ONE IDEA
        Every diffusion model destroys data the same way:
@@ -10237,13 +10237,6 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
    name, too, that says nothing about the other part. */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
-/* Sets what the generation parameters of a picture say, as AUTOMATIC1111, Forge and SD.Next write them ("Steps: 28, Sampler:
-   DPM++ 2M SDE, Schedule type: Karras, CFG scale: 7, Seed: 1, ...", with or without the prompts before), or the inputs of
-   ComfyUI's KSampler ({"seed": 1, "steps": 20, "cfg": 8, "sampler_name": "euler", "scheduler": "normal", "denoise": 1}):
-   sampler, grid, steps, guidance.scale, seed, source of noise, strength, eta, churn. The schedule is the model's and stays.
-   A name that is not known, or a number that cannot be, is refused. Keys that say nothing of these are listed in *ignored,
-   with ", " between, unless NULL; a last ... for the rest. */
-DK_API dk_status dk_config_from_infotext(struct dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
    RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
@@ -11147,14 +11140,6 @@ static const dkp_generator *dkp_generator_at(int i) {
 
 DKP_FAST
 
-/* ------------------------------------------------------------ >>shifts  Shifts that depend on the size of the image */
-
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu) {
-    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
-    return tokens * slope + (base_mu - slope * base_tokens);
-}
-
 /* ------------------------------------------------------------------------------ >>names  Names */
 
 DKP_SMALL
@@ -11456,145 +11441,6 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     return DK_OK;
 }
 
-/* ---- the parameters that pictures keep */
-
-/* Keys, and the settings that they are. */
-static const char *const dkp_parameters[][2] = {
-    {"steps", "steps="},
-    {"cfg scale", "guidance.scale="},
-    {"cfg", "guidance.scale="},
-    {"seed", "seed="},
-    {"noise seed", "seed="},
-    {"denoising strength", "grid.partial=more grid.strength="}, /* 1 and "Hires upscale" are seen to below */
-    {"denoise", "grid.partial=stretch grid.strength="},
-    {"schedule rho", "grid.rho="},
-    {"schedule max sigma", "grid.sigma_max="},
-    {"schedule min sigma", "grid.sigma_min="},
-    {"eta", "eta="},
-    {"eta ddim", "eta="},
-    {"sigma churn", "churn="},
-    {"sigma tmin", "churn_min="},
-    {"sigma tmax", "churn_max="},
-    {"sigma noise", "s_noise="},
-    {"ngms", "guidance.noise_min="},
-    {"skip early cfg", "guidance.start="},
-    {"rng", "noise=torch_"},
-};
-/* What "Automatic" stands for in AUTOMATIC1111, by sampler; linspace for others. */
-static const char *const dkp_automatic[][2] = {
-    {" karras", " dpmpp_2m dpmpp_sde dpmpp_2s_ancestral dpm2 dpm2_ancestral "},
-    {" exponential", " dpmpp_2m_sde dpmpp_3m_sde "},
-    {" leading", " ddim euler_cfg_pp plms unipc "},
-};
-
-static dkp_span dkp_stripped(const char *p, const char *end) {
-    while (p < end && strchr(" \t\r\"", *p)) p++;
-    while (p < end && strchr(" \t\r\"", end[-1])) end--;
-    dkp_span s = {p, (size_t)(end - p)};
-    return s;
-}
-
-/* The next "key: value", up to a comma, a brace or the line's end, unless within quotes. */
-static int dkp_next_parameter(const char **at, const char *end, dkp_span *key, dkp_span *value) {
-    const char *p = *at, *colon = NULL;
-    int quoted = 0;
-    if (p >= end) return 0;
-    for (; p < end && *p && (quoted || !strchr(",{}\n", *p)); p++) {
-        if (*p == '"') quoted = !quoted;
-        if (*p == ':' && !quoted && !colon) colon = p;
-    }
-    *key = dkp_stripped(*at, colon ? colon : p), *value = dkp_stripped(colon ? colon + 1 : p, p);
-    *at = p < end ? p + 1 : end;
-    return 1;
-}
-
-/* The value of a key; n = 0 if there is none. */
-static dkp_span dkp_parameter(const char *text, const char *end, const char *name) {
-    dkp_span key, value, none = {NULL, 0};
-    while (dkp_next_parameter(&text, end, &key, &value))
-        if (dkp_same_name(key, name, 0)) return value;
-    return none;
-}
-
-static void dkp_put_span(dkp_text *t, dkp_span s) {
-    for (size_t i = 0; i < s.n; i++) dkp_put_char(t, s.p[i]);
-}
-
-/* A sampler and what follows it, as the program knows them, or as any does. */
-static dk_status dkp_named_pair(dk_config *c, const char *peer, dkp_span sampler, dkp_span grid, const char *automatic) {
-    char name[DK_MESSAGE_SIZE];
-    dkp_text t = {name, sizeof name, 0};
-    dkp_put(&t, peer);
-    dkp_put_span(&t, sampler);
-    if (grid.n) dkp_put_char(&t, ' '), dkp_put_span(&t, grid);
-    dkp_put(&t, automatic);
-    memset(&c->grid, 0, sizeof c->grid);
-    return dk_config_named(c, name) == DK_OK ? DK_OK : dk_config_named(c, name + strlen(peer));
-}
-
-static dk_status dkp_read_names(dk_config *c, const char *text, const char *end) {
-    dkp_span comfy = dkp_parameter(text, end, "sampler_name"), none = {NULL, 0}, grid = dkp_parameter(text, end, "schedule type"),
-             sampler = comfy.n ? comfy : dkp_parameter(text, end, "sampler");
-    const char *automatic = " linspace";
-    char name[DKP_WORD];
-    if (comfy.n) return dkp_named_pair(c, "comfyui:", comfy, dkp_parameter(text, end, "scheduler"), "");
-    if (!sampler.n) return DK_OK;
-    if (grid.n && !dkp_same_name(grid, "automatic", 0)) return dkp_named_pair(c, "a1111:", sampler, grid, "");
-    if (dkp_named_pair(c, "a1111:", sampler, none, "") != DK_OK) return DK_ERROR_CONFIG;
-    if (c->grid.spacing) return DK_OK; /* the sampler's own, or named with it */
-    dkp_text t = {name, sizeof name, 0};
-    dkp_say(&t, " %s ", c->sampler.name);
-    for (int i = 0; i < DKP_COUNT(dkp_automatic); i++)
-        if (strstr(dkp_automatic[i][1], name)) automatic = dkp_automatic[i][0];
-    dk_status status = dkp_named_pair(c, "a1111:", sampler, none, automatic);
-    if (c->grid.spacing == DK_SPACING_LEADING) c->grid.n = 1;
-    return status;
-}
-
-DK_API dk_status dk_config_from_infotext(dk_config *c, const char *text, size_t length, char ignored[DK_MESSAGE_SIZE]) {
-    char setting[DK_MESSAGE_SIZE], none[DK_MESSAGE_SIZE];
-    dkp_span key, value;
-    int known = 0;
-    if (!c) return DK_ERROR_CONFIG;
-    if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be parameters");
-    const char *end = text + length, *at = text;
-    for (const char *p = text; p + 6 < end; p++) /* behind the prompts, whose words are nobody's */
-        if ((p == text || p[-1] == '\n') && strncmp(p, "Steps:", 6) == 0) at = text = p;
-    dk_config set = *c;
-    dkp_text passed = {ignored ? ignored : none, DK_MESSAGE_SIZE, 0};
-    passed.p[0] = 0;
-    if (dkp_read_names(&set, text, end) != DK_OK) {
-        memcpy(c->message, set.message, sizeof c->message);
-        return DK_ERROR_CONFIG;
-    }
-    int second = dkp_parameter(text, end, "hires upscale").n || dkp_parameter(text, end, "hires upscaler").n; /* has the strength */
-    while (dkp_next_parameter(&at, end, &key, &value)) {
-        int i = DKP_COUNT(dkp_parameters) - 1, named = dkp_same_name(key, "sampler", 0) || dkp_same_name(key, "sampler_name", 0) ||
-                                                    dkp_same_name(key, "schedule type", 0) || dkp_same_name(key, "scheduler", 0);
-        while (i >= 0 && !dkp_same_name(key, dkp_parameters[i][0], 0)) i--;
-        known += named || i >= 0;
-        if (named || !value.n) continue;
-        if (i < 0 || (second && strstr(dkp_parameters[i][1], "strength"))) {
-            if (passed.length) dkp_put(&passed, ", ");
-            dkp_put_span(&passed, key);
-            continue;
-        }
-        dkp_text t = {setting, sizeof setting, 0};
-        dkp_put(&t, dkp_parameters[i][1]);
-        if (i < DKP_COUNT(dkp_parameters) - 1) dkp_put_char(&t, '"'), dkp_put_span(&t, value), dkp_put_char(&t, '"');
-        else dkp_put(&t, dkp_same_name(value, "cpu", 0) ? "cpu" : "cuda");
-        if (dk_config_set(&set, setting) != DK_OK) {
-            memcpy(c->message, set.message, sizeof c->message);
-            return DK_ERROR_CONFIG;
-        }
-    }
-    if (!known) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text: must have parameters such as \"Steps: 20, Sampler: Euler a\"");
-    if (passed.length >= DK_MESSAGE_SIZE) memcpy(passed.p + DK_MESSAGE_SIZE - 6, ", ...", 6);
-    *c = set;
-    c->message[0] = 0;
-    return DK_OK;
-}
-
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
 /* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
@@ -11850,6 +11696,11 @@ static dk_schedule dkp_flow_table(double shift, int T) {
 }
 
 static int dkp_shift_given(const dkp_job *j) { return fabs(j->more->mu) > 0 || j->more->tokens > 0; }
+
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu, double max_mu) {
+    double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
+    return tokens * slope + (base_mu - slope * base_tokens);
+}
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
     double mu = j->more->mu;

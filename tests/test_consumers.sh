@@ -23,7 +23,7 @@ embed=$PWD/tests/embed
 source=$dir/source
 mkdir -p "$source/examples"
 cp -R diffkit.h LICENSE Makefile README.md "$source"
-cp -R examples/fit.h examples/table.h examples/guiders.h examples/consumers examples/dll examples/languages examples/packaging "$source/examples"
+cp -R examples/fit.h examples/table.h examples/guiders.h examples/infotext.h examples/consumers examples/dll examples/languages examples/packaging "$source/examples"
 cd "$source" || exit 1
 version=$(sed -n 's/^#define DK_VERSION_MAJOR //p' diffkit.h).$(sed -n 's/^#define DK_VERSION_MINOR //p' diffkit.h)
 
@@ -32,6 +32,7 @@ files_of() { (cd "$1" && find . ! -type d | LC_ALL=C sort); }
 expected='./include/diffkit.h
 ./include/diffkit_fit.h
 ./include/diffkit_guiders.h
+./include/diffkit_infotext.h
 ./include/diffkit_table.h
 ./share/cmake/diffkit/diffkitConfig.cmake
 ./share/cmake/diffkit/diffkitConfigVersion.cmake

@@ -1,6 +1,8 @@
 /* Names: every sampler and grid by its own, and by those that other programs give it. */
 #include "check.h"
 
+#include "examples/infotext.h"
+
 static dk_config named(const char *name) {
     dk_config c;
     memset(&c, 0, sizeof c);
@@ -558,7 +560,7 @@ static dk_config read_from(const char *text, char *ignored) {
     dk_config c;
     memset(&c, 0, sizeof c);
     c.schedule = dk_vp_scaled_linear(), c.dim = 1;
-    if (dk_config_from_infotext(&c, text, strlen(text), ignored)) print_error("%s: %s\n", text, dk_message(&c));
+    if (infotext_read(&c, text, strlen(text), ignored)) print_error("%s: %s\n", text, dk_message(&c));
     return c;
 }
 
@@ -613,14 +615,14 @@ static void parameters_that_do_not_resolve_are_refused_by_name(void **state) {
         dk_config c;
         memset(&c, 0, sizeof c);
         c.seed = 9;
-        assert_int_equal(dk_config_from_infotext(&c, rows[i][0], strlen(rows[i][0]), NULL), DK_ERROR_CONFIG);
+        assert_int_equal(infotext_read(&c, rows[i][0], strlen(rows[i][0]), NULL), DK_ERROR_CONFIG);
         if (!strstr(dk_message(&c), rows[i][1])) fail_msg("%s: %s", rows[i][0], dk_message(&c));
         assert_true(c.seed == 9 && c.steps == 0); /* all or nothing */
     }
     dk_config c;
     memset(&c, 0, sizeof c);
-    assert_int_equal(dk_config_from_infotext(&c, NULL, 0, NULL), DK_ERROR_CONFIG);
-    assert_int_equal(dk_config_from_infotext(NULL, "Steps: 20", 9, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(infotext_read(&c, NULL, 0, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(infotext_read(NULL, "Steps: 20", 9, NULL), DK_ERROR_CONFIG);
 }
 
 static void published_lists_come_with_the_name(void **state) {

@@ -1,5 +1,6 @@
 /* Any text as a name, as settings, as parameters of a picture, as a tableau, classical or exponential. */
 #include "fuzz.h"
+#include "examples/infotext.h"
 
 static int fuzz_names(const uint8_t *bytes, size_t size) {
     if (!size) return 0;
@@ -28,7 +29,7 @@ static int fuzz_names(const uint8_t *bytes, size_t size) {
         break;
     case 6: c.sampler.exponential = text; break;
     default:
-        FUZZ_PROMISE(dk_config_from_infotext(&c, text, size - 1, NULL) == DK_OK || c.message[0]);
+        FUZZ_PROMISE(infotext_read(&c, text, size - 1, NULL) == DK_OK || c.message[0]);
         c = before;
         FUZZ_PROMISE(dk_config_for(&c, text, NULL) == DK_OK || c.message[0]);
     }
