@@ -10281,10 +10281,10 @@ typedef struct dk_json {
 } dk_json;
 
 /* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
-   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing have the
-   class's defaults. Anything may be read: an error names the key (or the byte) and leaves the config alone. Allocates
-   nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key that no class has is
-   refused. */
+   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing, and numbers
+   that are null, have the class's defaults. Anything may be read: an error names the key, the field or the byte, and leaves
+   the config alone. Allocates nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key
+   that no class has is refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A table from JSON: {"name": "...", "guidance": 2, "shared": true, "level": [...], "a": [...], "b": [[b_00], [b_10, b_11], ...],
@@ -11314,10 +11314,9 @@ static int dkp_same_name(dkp_span a, const char *b, int loose) {
     }
 }
 
-/* What a name stands for: canonical names, and the rows that led there. */
+/* What a name stands for, as a sampler (0) and as a grid (1): the library's names, and what the rows that led there set. */
 typedef struct dkp_found {
-    const char *sampler, *grid;
-    dk_alias of_sampler, of_grid;
+    const char *name[2], *settings[2];
     int asked_grid; /* the name is a sampler's and a grid's together */
 } dkp_found;
 
@@ -11327,8 +11326,7 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     for (int loose = 0; loose < 2 && name.n; loose++) {
         for (int i = 0; !peer.n && at(i); i++)
             if (dkp_same_name(name, at(i), loose)) {
-                if (grid) f->grid = at(i), f->of_grid.settings = "";
-                else f->sampler = at(i), f->of_sampler.settings = "";
+                f->name[grid] = at(i), f->settings[grid] = "";
                 return 1;
             }
         for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
@@ -11337,9 +11335,9 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
             if (peer.n && !dkp_same_name(peer, dkp_peers[k], 1)) continue;
             while (dkp_next_alias(&a, &next, k)) {
                 if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
-                if (grid) f->of_grid = a;
-                else f->sampler = a.sampler, f->of_sampler = a;
-                if (a.grid) f->grid = a.grid;
+                if (a.sampler) f->name[0] = a.sampler;
+                if (a.grid) f->name[1] = a.grid;
+                f->settings[grid] = a.settings;
                 return 1;
             }
         }
@@ -11399,10 +11397,10 @@ static dk_status dkp_unknown_pair(char *message, const char *part, const char *n
 }
 
 static void dkp_set_found(dk_config *c, const dkp_found *f) {
-    if (f->sampler) c->sampler = dk_sampler_named(f->sampler);
-    if (f->grid) c->grid = dk_grid_named(f->grid);
-    if (f->of_grid.settings) dkp_settings(c, f->of_grid.settings, DKP_OF_GRID);
-    if (f->of_sampler.settings) dkp_settings(c, f->of_sampler.settings, DKP_OF_SAMPLER | DKP_OF_GRID);
+    if (f->name[0]) c->sampler = dk_sampler_named(f->name[0]);
+    if (f->name[1]) c->grid = dk_grid_named(f->name[1]);
+    if (f->settings[1]) dkp_settings(c, f->settings[1], DKP_OF_GRID);
+    if (f->settings[0]) dkp_settings(c, f->settings[0], DKP_OF_SAMPLER | DKP_OF_GRID);
 }
 
 static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
@@ -11443,16 +11441,18 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
 
 /* ------------------------------------------------ >>json  Models and their configuration files */
 
-/* The keys: name, kind, the words of a choice. Kinds: f flag, w whole number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+/* The keys: name, kind, what is allowed: the words of a choice, or what a number may be, as in dkp_allowed. Kinds: f flag, w whole
+   number, r real number, c choice, l list of numbers, n must be null, a anything, without meaning here. */
+#define DKP_LIST "a list of numbers, or null"
 #define DKP_KEYS(X) \
-    X(num_train_timesteps, "w", "") X(steps_offset, "w", "") X(solver_order, "w", "") X(predictor_order, "w", "") X(stages, "w", "") \
-    X(corrector_order, "w", "") X(original_inference_steps, "w", "") X(correct_steps, "w", "") \
-    X(beta_start, "r", "") X(beta_end, "r", "") X(snr_shift_scale, "r", "") X(flow_shift, "r", "") X(shift, "r", "") \
-    X(base_shift, "r", "") X(max_shift, "r", "") X(base_image_seq_len, "r", "") X(max_image_seq_len, "r", "") \
-    X(shift_terminal, "r", "") X(sigma_min, "r", "") X(sigma_max, "r", "") X(sigma_data, "r", "") X(rho, "r", "") \
-    X(lambda_min_clipped, "r", "") X(clip_sample_range, "r", "") X(dynamic_thresholding_ratio, "r", "") X(sample_max_value, "r", "") \
-    X(eta, "r", "") X(s_noise, "r", "") X(snr, "r", "") X(sampling_eps, "r", "") X(beta_min, "r", "") X(beta_max, "r", "") \
-    X(scaler, "r", "") X(s, "r", "") X(s_churn, "r", "") X(s_min, "r", "") X(s_max, "r", "") X(gamma, "r", "") \
+    X(num_train_timesteps, "w", "") X(steps_offset, "w", "") X(solver_order, "w", "1, 2 or 3") X(predictor_order, "w", "1, 2, 3 or 4") \
+    X(corrector_order, "w", "1, 2, 3 or 4") X(original_inference_steps, "w", "") X(correct_steps, "w", "") X(stages, "w", "1 .. 16") \
+    X(beta_start, "r", "> 0 and < 1") X(beta_end, "r", "> 0 and < 1") X(snr_shift_scale, "r", "> 0") X(flow_shift, "r", "> 0") \
+    X(shift, "r", "> 0") X(base_shift, "r", "") X(max_shift, "r", "") X(base_image_seq_len, "r", "") X(max_image_seq_len, "r", "") \
+    X(shift_terminal, "r", "> 0 and < 1 (0: none)") X(sigma_min, "r", "> 0") X(sigma_max, "r", "> 0") X(sigma_data, "r", "> 0") X(rho, "r", "> 0") \
+    X(lambda_min_clipped, "r", "") X(clip_sample_range, "r", "> 0") X(dynamic_thresholding_ratio, "r", "> 0") X(sample_max_value, "r", "> 0") \
+    X(eta, "r", "") X(s_noise, "r", "") X(snr, "r", "") X(sampling_eps, "r", ">= 0 and < 1") X(beta_min, "r", "> 0") X(beta_max, "r", "> 0") \
+    X(scaler, "r", "> 0 and <= 100") X(s, "r", ">= 0") X(s_churn, "r", "") X(s_min, "r", "") X(s_max, "r", "") X(gamma, "r", "> 0") \
     X(rescale_betas_zero_snr, "f", "") X(set_alpha_to_one, "f", "") X(use_karras_sigmas, "f", "") X(use_exponential_sigmas, "f", "") \
     X(use_beta_sigmas, "f", "") X(use_lu_lambdas, "f", "") X(use_flow_sigmas, "f", "") X(use_dynamic_shifting, "f", "") \
     X(invert_sigmas, "f", "") X(stochastic_sampling, "f", "") X(clip_sample, "f", "") X(thresholding, "f", "") \
@@ -11468,11 +11468,11 @@ DK_API dk_status dk_config_named(dk_config *c, const char *name) {
     X(algorithm_type, "c", "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis|data_prediction|noise_prediction") \
     X(solver_type, "c", "midpoint|heun|logrho|bh1|bh2") \
     X(variance_type, "c", "fixed_small|fixed_small_log|fixed_large|learned|learned_range") \
-    X(trained_betas, "l", "") X(disable_corrector, "l", "") X(stage_range, "l", "") \
-    X(solver_p, "n", "") X(tau_func, "n", "") X(scale_factors, "n", "") \
+    X(trained_betas, "l", DKP_LIST) X(disable_corrector, "l", DKP_LIST) X(stage_range, "l", DKP_LIST) \
+    X(solver_p, "n", "null") X(tau_func, "n", "null") X(scale_factors, "n", "null") \
     X(timestep_scaling, "a", "") X(clip_denoised, "a", "") X(noise_sampler_seed, "a", "") X(upscale_mode, "a", "")
 enum {
-#define DKP_ENUM(name, kind, choices) DKP_KEY_##name,
+#define DKP_ENUM(name, kind, allowed) DKP_KEY_##name,
     DKP_KEYS(DKP_ENUM)
 #undef DKP_ENUM
         DKP_KEY_COUNT,
@@ -11480,22 +11480,20 @@ enum {
     DKP_STAGES = 16, /* of a pyramid */
     DKP_DEPTH = 64   /* of nested lists and objects */
 };
-typedef struct dkp_key {
-    const char *name, *choices;
-    char kind;
-} dkp_key;
-#define DKP_TEXTS(name, kind, choices) kind #name "\0" choices "\0"
+#define DKP_TEXTS(name, kind, allowed) kind #name "\0" allowed "\0"
 static const char dkp_key_texts[] = DKP_KEYS(DKP_TEXTS);
 #undef DKP_TEXTS
 #undef DKP_KEYS
+#undef DKP_LIST
 
 /* Key i, or the one of a name; returns its number, -1 if there is none. */
-static int dkp_key_at(int i, const char *name, dkp_key *key) {
+static int dkp_key_at(int i, const char *name, dkp_field *key) {
     const char *text = dkp_key_texts;
+    memset(key, 0, sizeof *key);
     for (int k = 0; k < DKP_KEY_COUNT; k++) {
-        key->kind = *text, key->name = text + 1, key->choices = text + strlen(text) + 1;
+        key->kind = *text, key->name = text + 1, key->allowed = text + strlen(text) + 1;
         if (name ? strcmp(key->name, name) == 0 : k == i) return k;
-        text = key->choices + strlen(key->choices) + 1;
+        text = key->allowed + strlen(key->allowed) + 1;
     }
     return -1;
 }
@@ -11503,8 +11501,8 @@ static int dkp_key_at(int i, const char *name, dkp_key *key) {
 /* What a file says, on its way into a config. A number per key: choices by index, flags 0 or 1, lists by their length;
    DKP_UNSET: null, or a key that the class does not have. */
 typedef struct dkp_job {
-    dk_config *c;
-    dk_json *more;
+    dk_config *c, set;
+    dk_json *more, none; /* `none` where the caller gives none */
     const struct dkp_class *of;
     int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT], range[DKP_STAGES + 1]; /* stage_range, where it is given */
@@ -11532,58 +11530,69 @@ enum {
 typedef struct dkp_class {
     const char *alias; /* its name, and which sampler it is, as a row of names */
     int flags;
-    dk_status (*levels)(dkp_job *j);
-    dk_status (*method)(dkp_job *j); /* unless NULL */
-    const char *keys;                /* that its constructor has, and their defaults */
+    dk_status (*levels)(dkp_job *j); /* what its keys mean beyond fields; unless NULL */
+    dk_status (*method)(dkp_job *j); /* the same for the sampler, after all others */
+    const char *keys;                /* that its constructor has, and their defaults; then "->" and fields, for dkp_say_fields */
 } dkp_class;
 
 #define DKP_UNSET (-1.7976931348623157e308) /* no NaN, which -ffast-math takes for a number in places */
 #define DKP_SAYS(key) (j->v[DKP_KEY_##key])
 #define DKP_SAID(key) (DKP_SAYS(key) != DKP_UNSET)
 #define DKP_SAYS_OR(key, otherwise) (DKP_SAID(key) ? DKP_SAYS(key) : (otherwise))
-#define DKP_NOT_ABOVE_0(key) (DKP_SAID(key) && !(DKP_SAYS(key) > 0)) /* 0 would say "not given" to a config */
 #define DKP_FLAG(key) (DKP_SAYS(key) > 0)
 #define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
 
 /* "key" = value: must be allowed */
 static dk_status dkp_refuse_key(char *message, const char *key, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "\"");
-    dkp_put(&t, key);
-    dkp_put(&t, "\" = ");
-    dkp_put(&t, value);
-    dkp_put(&t, ": must be ");
+    dkp_say(&t, "\"%s\" = %s: must be ", key, value);
     for (; *allowed; allowed++)
         if (*allowed == '|') dkp_put(&t, ", ");
         else dkp_put_char(&t, *allowed);
     return DK_ERROR_CONFIG;
 }
 
-static void dkp_put_choice(dkp_text *t, const char *choices, int i) {
-    for (; i > 0; i--) choices += strcspn(choices, "|") + 1;
-    while (*choices && *choices != '|') dkp_put_char(t, *choices++);
-}
-
-/* A value as JSON has it. */
-static void dkp_put_json(dkp_text *t, const dkp_key *key, double v) {
-    if (v == DKP_UNSET) dkp_put(t, "null");
-    else if (key->kind == 'f') dkp_put(t, v > 0 ? "true" : "false");
-    else if (key->kind == 'c') dkp_put(t, "\""), dkp_put_choice(t, key->choices, (int)v), dkp_put(t, "\"");
-    else if (!dkp_finite(v)) dkp_put(t, v < 0 ? "-Infinity" : "Infinity");
-    else dkp_put_exact(t, v);
-}
-
 static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
     dkp_text t = {value, sizeof value, 0};
-    dkp_key of;
+    dkp_field of;
+    double v = j->v[key];
     dkp_key_at(key, NULL, &of);
-    dkp_put_json(&t, &of, j->v[key]);
+    if (v == DKP_UNSET) {
+        dkp_put(&t, "null");
+    } else if (of.kind == 'f') {
+        dkp_put(&t, v > 0 ? "true" : "false");
+    } else if (of.kind == 'c') {
+        size_t n;
+        const char *word = dkp_choice(of.allowed, (int)v, &n);
+        dkp_put(&t, "\"");
+        while (n--) dkp_put_char(&t, *word++);
+        dkp_put(&t, "\"");
+    } else if (!dkp_finite(v)) {
+        dkp_put(&t, "-Infinity");
+    } else {
+        dkp_put_exact(&t, v);
+    }
     return dkp_refuse_key(j->c->message, of.name, value, allowed);
 }
 #define DKP_REFUSE(key, allowed) dkp_refuse(j, DKP_KEY_##key, allowed)
 
 /* ---- what the values mean: schedules, grids and conditions */
+
+/* Sets fields as a text says: "field=value", or "field=$key" for what the file says there, if it does. */
+static dk_status dkp_say_fields(dkp_job *j, const char *text) {
+    char word[DKP_WORD], number[DKP_TOKEN], *value;
+    dkp_field f, of;
+    while (dkp_next_setting(&text, word, &value)) {
+        int key = *value == '$' ? dkp_key_at(0, value + 1, &of) : -1;
+        dkp_text t = {number, sizeof number, 0};
+        if ((key >= 0 && j->v[key] == DKP_UNSET) || !dkp_find_field(j->c, word, &f)) continue;
+        if (key >= 0) dkp_put_exact(&t, j->v[key]), value = number;
+        int good = f.kind == 'n' ? dkp_set_named(j->c, word, value) : dkp_set_field_of(j->c, &f, value);
+        if (!good && key >= 0) return dkp_refuse(j, key, f.allowed);
+    }
+    return DK_OK;
+}
 
 static dk_status dkp_say_prediction(dkp_job *j) {
     if (DKP_SAYS(prediction_type) > 3)
@@ -11610,14 +11619,9 @@ static dk_status dkp_say_table(dkp_job *j) {
         *s = dk_vp_table(j->more->table, T);
     } else {
         int spaced = dkp_spaced_betas((dk_betas)betas);
-        if (spaced && !(DKP_SAYS(beta_start) > 0 && DKP_SAYS(beta_start) < 1))
-            return DKP_REFUSE(beta_start, "> 0 and < 1");
-        if (spaced && !(DKP_SAYS(beta_end) > 0 && DKP_SAYS(beta_end) < 1))
-            return DKP_REFUSE(beta_end, "> 0 and < 1");
         *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
         s->quirks |= DK_QUIRK_FLOAT_TABLE;
     }
-    if (DKP_SAID(snr_shift_scale) && shift <= 0) return DKP_REFUSE(snr_shift_scale, "> 0");
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
@@ -11637,19 +11641,13 @@ static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
 
 /* The spacing that the use_..._sigmas flags ask for. */
 static dk_status dkp_say_conversion(dkp_job *j, dk_spacing *spacing) {
-    static const struct {
-        int key;
-        dk_spacing spacing;
-    } flags[] = {{DKP_KEY_use_karras_sigmas, DK_SPACING_KARRAS},
-                 {DKP_KEY_use_exponential_sigmas, DK_SPACING_EXPONENTIAL},
-                 {DKP_KEY_use_beta_sigmas, DK_SPACING_BETA_SIGMA},
-                 {DKP_KEY_use_lu_lambdas, DK_SPACING_LAMBDA}};
+    static const dk_spacing spacings[] = {DK_SPACING_KARRAS, DK_SPACING_EXPONENTIAL, DK_SPACING_BETA_SIGMA, DK_SPACING_LAMBDA};
     *spacing = DK_SPACING_DEFAULT;
-    for (int i = 0; i < DKP_COUNT(flags); i++) {
-        if (!(j->v[flags[i].key] > 0)) continue;
-        if (*spacing != DK_SPACING_DEFAULT)
-            return dkp_refuse(j, flags[i].key, "false: one kind of sigmas can be used");
-        *spacing = flags[i].spacing;
+    for (int i = 0; i < DKP_COUNT(spacings); i++) {
+        int key = DKP_KEY_use_karras_sigmas + i; /* in the order of the keys */
+        if (!(j->v[key] > 0)) continue;
+        if (*spacing) return dkp_refuse(j, key, "false: one kind of sigmas can be used");
+        *spacing = spacings[i];
     }
     return DK_OK;
 }
@@ -11665,8 +11663,6 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
     if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
     if (DKP_SAID(sigma_max)) g->sigma_max = DKP_SAYS(sigma_max);
     if (DKP_SAID(sigma_min)) g->sigma_min = DKP_SAYS(sigma_min);
-    if (DKP_NOT_ABOVE_0(sigma_max)) return DKP_REFUSE(sigma_max, "> 0");
-    if (DKP_NOT_ABOVE_0(sigma_min)) return DKP_REFUSE(sigma_min, "> 0");
     return DK_OK;
 }
 
@@ -11730,7 +11726,6 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     int from_one = j->of->flags & DKP_FROM_ONE, karras = from_one && conversion == DK_SPACING_KARRAS;
     if (DKP_FLAG(use_dynamic_shifting) && (from_one || dkp_shift_given(j)) && dkp_say_shift(j, &shift) != DK_OK)
         return DK_ERROR_CONFIG;
-    if (!(shift > 0)) return DKP_REFUSE(flow_shift, "> 0");
     if (conversion != DK_SPACING_DEFAULT && !karras) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
     double least = dk_noise_level(dkp_table_level(&c->schedule, 0)),
@@ -11850,11 +11845,9 @@ static dk_status dkp_say_flow(dkp_job *j) {
     else if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
     if (dynamic && dkp_say_shift(j, &shift) != DK_OK) return DK_ERROR_CONFIG;
-    if (!(shift > 0)) return DKP_REFUSE(shift, "> 0");
     c->schedule = dkp_flow_table(shift, (int)T);
     c->grid.spacing = dynamic ? DK_SPACING_UNIFORM : DK_SPACING_NORMAL, c->grid.final = DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
-    if (!(c->grid.terminal < 1)) return DKP_REFUSE(shift_terminal, "> 0 and < 1");
     c->prediction = DK_PREDICT_VELOCITY, c->negated = inverted;
     c->condition = inverted ? DK_UNIT_DATA : DK_UNIT_FLOW;
     c->condition_scale = DKP_SAYS(num_train_timesteps);
@@ -11877,18 +11870,16 @@ static double dkp_helios_sigma(double shift, double T, double i) {
 static dk_status dkp_say_helios(dkp_job *j) {
     dk_config *c = j->c;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(shift), mu = 1, gamma = DKP_SAYS(gamma);
-    int stages = (int)dkp_or(DKP_SAYS(stages), 0), own = j->more->stage, dynamic = DKP_FLAG(use_dynamic_shifting);
+    int stages = (int)DKP_SAYS(stages), own = j->more->stage, dynamic = DKP_FLAG(use_dynamic_shifting);
     double sum = 0, before = 0, after = 0;
     if (!DKP_SAID(stage_range) && stages == 3) /* the default */
         for (int i = 0; i <= stages; i++) j->range[i] = i / 3.0;
     else if (stages > 1 && (int)dkp_or(DKP_SAYS(stage_range), 0) != stages + 1) return DKP_REFUSE(stage_range, "one number more than there are stages");
     if (dkp_say_timesteps(j) != DK_OK || (dynamic && dkp_say_shift(j, &mu) != DK_OK)) return DK_ERROR_CONFIG;
-    if (!(shift > 0) || (dynamic && shift != 1)) return DKP_REFUSE(shift, dynamic ? "1 with use_dynamic_shifting" : "> 0");
+    if (dynamic && shift != 1) return DKP_REFUSE(shift, "1 with use_dynamic_shifting");
     if (DKP_SAYS(prediction_type) != 3) return DKP_REFUSE(prediction_type, "flow_prediction");
     if (!DKP_FLAG(use_flow_sigmas)) return DKP_REFUSE(use_flow_sigmas, "true");
     if (DKP_FIRST(lower_order_final) && !(DKP_SAYS(scheduler_type) > 0)) return DKP_REFUSE(lower_order_final, "true with unipc");
-    if (stages < 1 || stages > DKP_STAGES) return DKP_REFUSE(stages, "1 .. 16");
-    if (!(gamma > 0)) return DKP_REFUSE(gamma, "> 0");
     if (own < 0 || own >= stages) return dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
     c->schedule = dk_flow(mu), c->prediction = DK_PREDICT_VELOCITY;
     c->schedule.t_max = 0.999, c->condition = DK_UNIT_FLOW, c->condition_scale = T;
@@ -11917,21 +11908,8 @@ static dk_status dkp_say_helios(dkp_job *j) {
     return DK_OK;
 }
 
-/* t linear from 1 to 0 with one step less; the network's time and velocity go towards data. */
-static dk_status dkp_say_minimax(dkp_job *j) {
-    dk_config *c = j->c;
-    if (!(DKP_SAYS(shift) > 0)) return DKP_REFUSE(shift, "> 0");
-    c->schedule = dk_flow(DKP_SAYS(shift));
-    c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_LAST;
-    c->prediction = DK_PREDICT_VELOCITY, c->condition = DK_UNIT_DATA, c->negated = 1;
-    return DK_OK;
-}
-
 static dk_status dkp_say_range(dkp_job *j) {
-    double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
-    if (!(low > 0)) return DKP_REFUSE(sigma_min, "> 0");
-    if (!(high > low)) return DKP_REFUSE(sigma_max, "above sigma_min");
-    return DK_OK;
+    return DKP_SAYS(sigma_max) > DKP_SAYS(sigma_min) ? DK_OK : DKP_REFUSE(sigma_max, "above sigma_min");
 }
 
 /* EDM's preconditioning; v is its F with the sign turned. */
@@ -11940,27 +11918,17 @@ static dk_status dkp_say_edm(dkp_job *j) {
     if (dkp_say_range(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
         return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
-    if (!(DKP_SAYS(sigma_data) > 0)) return DKP_REFUSE(sigma_data, "> 0");
-    if (DKP_NOT_ABOVE_0(rho)) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
     c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data), c->condition = DK_UNIT_C_NOISE;
     c->grid.spacing = DKP_SAYS(sigma_schedule) > 0 ? DK_SPACING_EXPONENTIAL : DK_SPACING_KARRAS;
-    c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(DKP_SAYS(rho), 0) : 0;
+    c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? DKP_SAYS(rho) : 0;
     c->grid.final = DK_FINAL_ZERO;
     if (c->steps == 1 && c->grid.spacing == DK_SPACING_EXPONENTIAL) c->grid.sigma_max = DKP_SAYS(sigma_min) * (1 + 1e-9), c->grid.sigma_min = DKP_SAYS(sigma_min);
     if (!(DKP_SAYS(final_sigmas_type) > 0)) return DK_OK;
     if (c->steps > 1 || c->grid.spacing == DK_SPACING_EXPONENTIAL || !j->of->method) return dkp_say_twice(j);
     c->grid.final = DK_FINAL_VALUE, c->grid.final_value = DKP_SAYS(sigma_min);
-    return DK_OK;
-}
-
-/* The same, told the angle of the level. */
-static dk_status dkp_say_cosine_edm(dkp_job *j) {
-    if (dkp_say_edm(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->network_schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0);
-    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
     return DK_OK;
 }
 
@@ -11970,12 +11938,9 @@ static dk_status dkp_say_consistency(dkp_job *j) {
     dk_grid *g = &c->grid;
     if (dkp_say_timesteps(j) != DK_OK || dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
-    double rho = dkp_or(DKP_SAYS(rho), 7), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
+    double rho = DKP_SAYS(rho), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
     if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
-    if (DKP_NOT_ABOVE_0(rho)) return DKP_REFUSE(rho, "> 0");
     c->schedule = dk_edm(low, high), c->start_scale = high;
-    c->prediction = DK_PREDICT_EDM, c->sigma_data = DKP_SAYS(sigma_data);
-    c->condition = DK_UNIT_C_NOISE, c->condition_scale = 1000;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
@@ -11990,69 +11955,21 @@ static dk_status dkp_say_consistency(dkp_job *j) {
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
 static dk_status dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
-    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
     j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
     if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
     return DKP_SAID(prediction_type) && DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
 }
 
-/* v-diffusion's levels. */
+/* v-diffusion's levels, whatever the betas. */
 static dk_status dkp_say_crash(dkp_job *j) {
-    if (DKP_SAYS(trained_betas) > 0) return DKP_REFUSE(trained_betas, "null for this class");
-    j->c->schedule = dkp_schedule(DK_FAMILY_COSINE, 0, 0), j->c->prediction = DK_PREDICT_V;
-    j->c->condition = DK_UNIT_T, j->c->condition_scale = 2 / dkp_pi;
-    j->c->grid.spacing = DK_SPACING_CRASH, j->c->grid.final = DK_FINAL_MIN;
-    j->c->sampler.gauge = DK_GAUGE_VE;
-    return DK_OK;
-}
-
-/* Wuerstchen's continuous cosine, alpha^2 within 0.0001 and 0.9999. */
-static dk_status dkp_say_wuerstchen(dkp_job *j) {
-    if (!(DKP_SAYS(s) >= 0)) return DKP_REFUSE(s, ">= 0");
-    if (DKP_SAID(scaler) && !(DKP_SAYS(scaler) >= 0.01 && DKP_SAYS(scaler) <= 100)) return DKP_REFUSE(scaler, "0.01 .. 100");
-    j->c->schedule = dkp_schedule(DK_FAMILY_VP_COSINE, DKP_SAYS(s), 0);
-    if (DKP_SAID(scaler) && DKP_SAYS(scaler) != 1) j->c->schedule.cosine_power = DKP_SAYS(scaler);
-    j->c->schedule.sigma_min = dkp_sqrt(1e-4 / 0.9999), j->c->schedule.sigma_max = dkp_sqrt(0.9999 / 1e-4);
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
-    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
-    j->c->sampler.quirks |= DK_QUIRK_DRY_BOTTOM;
-    return DK_OK;
-}
-
-static dk_status dkp_say_ve(dkp_job *j) {
-    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (!(DKP_SAYS(sampling_eps) >= 0 && DKP_SAYS(sampling_eps) < 1))
-        return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_ve(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max)), j->c->start_scale = DKP_SAYS(sigma_max);
-    j->c->schedule.t_min = DKP_SAYS(sampling_eps);
-    j->c->prediction = DK_PREDICT_SCORE, j->c->condition = DK_UNIT_SIGMA;
-    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
-    j->c->sampler.sde.snr = DKP_SAYS(snr), j->c->sampler.sde.langevin_steps = (int)dkp_or(DKP_SAYS(correct_steps), 0);
-    return DK_OK;
+    return DKP_SAYS(trained_betas) > 0 ? DKP_REFUSE(trained_betas, "null for this class") : DK_OK;
 }
 
 /* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */
 static dk_status dkp_say_karras_ve(dkp_job *j) {
-    dk_config *c = j->c;
     double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
-    c->schedule = dk_edm(low * low, high * high), c->start_scale = high;
-    c->prediction = DK_PREDICT_EPS, c->negated = 1, c->condition = DK_UNIT_SIGMA;
-    c->grid.spacing = DK_SPACING_EXPONENTIAL, c->grid.final = DK_FINAL_ZERO;
-    c->sampler.churn = dkp_or(DKP_SAYS(s_churn), 0);
-    c->sampler.churn_range[0] = DKP_SAYS(s_min), c->sampler.churn_range[1] = DKP_SAYS(s_max);
-    return DK_OK;
-}
-
-static dk_status dkp_say_vp_sde(dkp_job *j) {
-    double low = DKP_SAYS(beta_min), high = DKP_SAYS(beta_max), least = DKP_SAYS(sampling_eps);
-    if (!(low > 0)) return DKP_REFUSE(beta_min, "> 0");
-    if (!(high >= low)) return DKP_REFUSE(beta_max, "at least beta_min");
-    if (!(least >= 0 && least < 1)) return DKP_REFUSE(sampling_eps, ">= 0 and < 1");
-    j->c->schedule = dk_vp(low, high);
-    j->c->schedule.t_min = least;
-    j->c->prediction = DK_PREDICT_EPS, j->c->condition = DK_UNIT_T;
-    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_ZERO;
+    j->c->schedule = dk_edm(low * low, high * high), j->c->start_scale = high;
     return DK_OK;
 }
 
@@ -12084,12 +12001,6 @@ static void dkp_say_lower_order(dkp_job *j, int lower) {
     if (DKP_FLAG(euler_at_final)) s->quirks |= DK_QUIRK_EULER_LAST;
 }
 
-static dk_status dkp_say_order(dkp_job *j, int key, int most) {
-    if (!(j->v[key] >= 1 && j->v[key] <= most)) return dkp_refuse(j, key, most < 4 ? "1|2|3" : "1|2|3|4");
-    j->c->sampler.order = (int)j->v[key];
-    return DK_OK;
-}
-
 /* It counts T/steps timesteps down, whatever the next one is. */
 static dk_status dkp_say_ddim(dkp_job *j) {
     int limited = DKP_FLAG(clip_sample) || DKP_FLAG(thresholding);
@@ -12116,12 +12027,11 @@ static dk_status dkp_say_dpm(dkp_job *j) {
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), few = j->c->steps < 15;
     if (algorithm > 4)
         return DKP_REFUSE(algorithm_type, "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis");
-    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
     s->rule = DKP_SAYS(solver_type) > 0 && DKP_SAYS(solver_type) < 2 ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->noise_prediction = algorithm == 1 || algorithm == 3;
-    s->eta = algorithm == 2 || algorithm == 3;
+    if (DKP_SAID(algorithm_type)) s->eta = algorithm == 2 || algorithm == 3;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
-    else if (s->eta > 0 && s->order > 2) s->quirks |= DK_QUIRK_THIRD_MINUS;
+    else if (algorithm == 2 && s->order > 2) s->quirks |= DK_QUIRK_THIRD_MINUS;
     if (s->noise_prediction && DKP_FIRST(final_sigmas_type))
         return DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && few);
@@ -12134,12 +12044,6 @@ static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
     j->c->sampler.quirks |= DK_QUIRK_STRIDE;
     if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
-    return DK_OK;
-}
-
-static dk_status dkp_say_cosine_dpm(dkp_job *j) {
-    if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->sampler.eta = 1;
     return DK_OK;
 }
 
@@ -12158,7 +12062,6 @@ static dk_status dkp_say_singlestep(dkp_job *j) {
 static dk_status dkp_say_deis(dkp_job *j) {
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0);
     if (algorithm > 1 && algorithm != 4) return DKP_REFUSE(algorithm_type, "deis");
-    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && j->c->steps < 15);
     return DK_OK;
 }
@@ -12169,7 +12072,6 @@ static dk_status dkp_say_unipc(dkp_job *j) {
         *s = dk_sampler_named("euler");
         return DK_OK;
     }
-    if (dkp_say_order(j, DKP_KEY_solver_order, 3) != DK_OK) return DK_ERROR_CONFIG;
     s->corrector = s->order + 1;
     s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
     s->noise_prediction = !DKP_FLAG(predict_x0);
@@ -12186,9 +12088,6 @@ static dk_status dkp_say_sa(dkp_job *j) {
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), first = -1, last = -1;
     if (algorithm != 5 && algorithm != 6)
         return DKP_REFUSE(algorithm_type, "data_prediction|noise_prediction");
-    if (!(DKP_SAYS(corrector_order) >= 1 && DKP_SAYS(corrector_order) <= 4))
-        return DKP_REFUSE(corrector_order, "1|2|3|4");
-    if (dkp_say_order(j, DKP_KEY_predictor_order, 4) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
         dk_level from = dkp_grid_level(&whole, i), to = dkp_grid_level(&whole, i + 1);
@@ -12197,7 +12096,6 @@ static dk_status dkp_say_sa(dkp_job *j) {
         last = i + 1;
         if (first < 0) first = last;
     }
-    s->corrector = (int)DKP_SAYS(corrector_order);
     s->noise_prediction = algorithm == 6;
     s->rule = s->noise_prediction ? DK_RULE_EXACT : DK_RULE_SA;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
@@ -12248,9 +12146,12 @@ static const dkp_class dkp_classes[] = {
     {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
     {DKP_SAMPLER("ddpm", "d:UnCLIPScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
-    {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, dkp_say_wuerstchen, NULL, "scaler=1 s=0.008"},
+    {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, NULL, NULL, "scaler=1 s=0.008"
+     " -> schedule=vp_cosine_flow schedule.cosine_offset=$s schedule.cosine_power=$scaler schedule.sigma_min=0.010000500037503125 schedule.sigma_max=99.99499987499375"
+     " prediction=eps condition=t grid.spacing=uniform grid.final=min dry_bottom=1"},
     {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
-    {DKP_BOTH("ipndm", "-", "plain_last=1 pure_zero=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"},
+    {DKP_BOTH("ipndm", "-", "plain_last=1 pure_zero=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"
+     " -> schedule=cosine_flow prediction=v condition=t condition_scale=0.6366197723675814 grid.spacing=crash grid.final=min gauge=ve"},
     {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
     {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
@@ -12275,18 +12176,27 @@ static const dkp_class dkp_classes[] = {
     {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EDMEulerScheduler"), 0, dkp_say_edm, NULL, "EDM"},
     {DKP_SAMPLER("dpmpp_2m", "d:EDMDPMSolverMultistepScheduler"), 0, dkp_say_edm, dkp_say_dpm,
      "EDM LIMITS SECOND algorithm_type=dpmsolver++"},
-    {DKP_SAMPLER("dpmpp_2m_sde", "d:CosineDPMSolverMultistepScheduler"), 0, dkp_say_cosine_edm, dkp_say_cosine_dpm,
-     "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"},
-    {DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "d:CMStochasticIterativeScheduler"), 0, dkp_say_consistency, NULL, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"},
-    {DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "d:SCMScheduler"), 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"},
-    {DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "d:KarrasVeScheduler"), 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"},
-    {DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "d:ScoreSdeVeScheduler"), 0, dkp_say_ve, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"},
-    {DKP_BOTH("euler_maruyama", "uniform", "bins=1 plain_last=1", "", "d:ScoreSdeVpScheduler"), 0, dkp_say_vp_sde, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"},
+    {DKP_SAMPLER("dpmpp_2m_sde", "d:CosineDPMSolverMultistepScheduler"), 0, dkp_say_edm, dkp_say_dpm,
+     "EDM SECOND sigma_min=0.3 sigma_max=500 sigma_data=1 sigma_schedule=exponential prediction_type=v_prediction"
+     " -> network_schedule=cosine_flow condition=t condition_scale=0.6366197723675814"},
+    {DKP_BOTH("consistency_model_multistep", "-", "", "its output, (s/sigma) x + (1 - s/sigma) D, is the state at the least level s", "d:CMStochasticIterativeScheduler"), 0, dkp_say_consistency, NULL, "num_train_timesteps=40 sigma_min=0.002 sigma_max=80 sigma_data=0.5 s_noise=1 rho=7 clip_denoised=true"
+     " -> prediction=edm sigma_data=$sigma_data condition=c_noise condition_scale=1000"},
+    {DKP_BOTH("lcm", "-", "", "on cosine_flow; s_noise = sigma_data where x is not divided by it", "d:SCMScheduler"), 0, dkp_say_trigflow, NULL, "num_train_timesteps=1000 prediction_type=trigflow sigma_data=0.5"
+     " -> schedule=cosine_flow prediction=v"},
+    {DKP_BOTH("heun", "-", "euler_to_data=1 churn=80 churn_min=0.05 churn_max=50 s_noise=1.007", "its pipeline gives the network (x + 1)/2 and half of the level", "d:KarrasVeScheduler"), 0, dkp_say_karras_ve, NULL, "sigma_min=0.02 sigma_max=100 s_noise=1.007 s_churn=80 s_min=0.05 s_max=50"
+     " -> prediction=eps negated=1 condition=sigma grid.spacing=exponential grid.final=zero"},
+    {DKP_BOTH("predictor_corrector", "uniform", "snr=0.15 bins=1 plain_last=1", "", "d:ScoreSdeVeScheduler"), 0, dkp_say_range, NULL, "num_train_timesteps=2000 snr=0.15 sigma_min=0.01 sigma_max=1348 sampling_eps=0.00001 correct_steps=1"
+     " -> schedule=ve schedule.sigma_min=$sigma_min schedule.sigma_max=$sigma_max schedule.t_min=$sampling_eps start_scale=$sigma_max"
+     " prediction=score condition=sigma grid.spacing=uniform grid.final=zero"},
+    {DKP_BOTH("euler_maruyama", "uniform", "bins=1 plain_last=1", "", "d:ScoreSdeVpScheduler"), 0, NULL, NULL, "num_train_timesteps=2000 beta_min=0.1 beta_max=20 sampling_eps=0.001"
+     " -> schedule=vp schedule.beta_min=$beta_min schedule.beta_max=$beta_max schedule.t_min=$sampling_eps prediction=eps condition=t"
+     " grid.spacing=uniform grid.final=zero"},
     {DKP_BOTH("euler", "-", "", "stochastic_sampling: lcm", "d:FlowMatchEulerDiscreteScheduler"), 0, dkp_say_flow, NULL, "FLOW stochastic_sampling=false"},
     {DKP_ENDS_EULER("heun", "d:FlowMatchHeunDiscreteScheduler"), 0, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
     {DKP_SAMPLER("lcm", "d:FlowMatchLCMScheduler"), 0, dkp_say_flow, NULL, "FLOW scale_factors upscale_mode=bicubic"},
     {DKP_SAMPLER("euler", "d:FlowMapEulerDiscreteScheduler"), DKP_TO_ZERO, dkp_say_flow, NULL, "num_train_timesteps=1000 shift=1"},
-    {DKP_SAMPLER("euler", "d:MiniMaxH3Scheduler"), 0, dkp_say_minimax, NULL, "shift=12"},
+    {DKP_SAMPLER("euler", "d:MiniMaxH3Scheduler"), 0, NULL, NULL, "shift=12"
+     " -> schedule=flow schedule.shift=$shift prediction=velocity condition=data negated=1 grid.spacing=uniform grid.final=last"},
     {DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "a stage of a pyramid at a time", "d:HeliosScheduler"), 0, dkp_say_helios, dkp_say_unipc,
      "HELIOS solver_order=2 predict_x0=true solver_type=bh2 lower_order_final=true disable_corrector solver_p scheduler_type=unipc"},
     {DKP_BOTH("lcm", "-", "", "a stage of a pyramid at a time; step_noise: the stage's first x, in each step", "d:HeliosDMDScheduler"), 0, dkp_say_helios, NULL, "HELIOS time_shift_type=linear"},
@@ -12319,42 +12229,39 @@ static const dkp_class *dkp_class_named(const char *name) {
 }
 
 /* What limits D. Thresholding takes the place of clipping. */
-static dk_status dkp_say_limits(dkp_job *j) {
+static void dkp_say_limits(dkp_job *j) {
     dk_guidance *g = &j->c->guidance;
     g->quantile = g->quantile_most = j->c->clip = 0;
-    if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return DK_OK;
-    if (DKP_FLAG(thresholding)) {
-        if (DKP_NOT_ABOVE_0(dynamic_thresholding_ratio)) return DKP_REFUSE(dynamic_thresholding_ratio, "> 0");
-        if (DKP_NOT_ABOVE_0(sample_max_value)) return DKP_REFUSE(sample_max_value, "> 0");
-        g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
-    } else if (DKP_FLAG(clip_sample)) {
-        if (DKP_NOT_ABOVE_0(clip_sample_range)) return DKP_REFUSE(clip_sample_range, "> 0");
-        j->c->clip = DKP_SAYS_OR(clip_sample_range, 1);
-    }
-    return DK_OK;
+    if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return;
+    if (DKP_FLAG(thresholding)) g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
+    else if (DKP_FLAG(clip_sample)) j->c->clip = DKP_SAYS_OR(clip_sample_range, 1);
 }
 
 /* Values into a config. */
 static dk_status dkp_say_all(dkp_job *j) {
+    static const char common[] = "order=$solver_order order=$predictor_order corrector=$corrector_order eta=$eta s_noise=$s_noise"
+                                 " snr=$snr langevin_steps=$correct_steps churn=$s_churn churn_min=$s_min churn_max=$s_max";
+    const char *own = strstr(j->of->keys, "->");
     char name[DKP_TOKEN];
     dkp_text t = {name, sizeof name, 0};
     dk_config *c = j->c;
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     if (!(j->more->tokens >= 0)) return dkp_fail(c->message, "tokens", j->more->tokens, ">= 0 (0: by mu)");
-    dkp_put(&t, "diffusers:");
-    dkp_put(&t, dkp_class_name((int)(j->of - dkp_classes)));
+    dkp_say(&t, "diffusers:%s", dkp_class_name((int)(j->of - dkp_classes)));
     memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = c->condition_offset = 0, c->condition_rounding = DK_ROUND_NONE;
     c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
-    if (dk_config_named(c, name) != DK_OK || j->of->levels(j) != DK_OK ||
-        (j->of->method && j->of->method(j) != DK_OK) || dkp_say_limits(j) != DK_OK)
-        return DK_ERROR_CONFIG;
-    if (DKP_SAID(eta)) c->sampler.eta = DKP_SAYS(eta);
-    if (DKP_SAID(s_noise)) c->sampler.noise_excess = DKP_SAYS(s_noise) - 1;
+    dk_status status = dk_config_named(c, name);
+    if (status == DK_OK) status = dkp_say_fields(j, common);
+    if (status == DK_OK && j->of->levels) status = j->of->levels(j);
+    if (status == DK_OK && own) status = dkp_say_fields(j, own + 2);
+    if (status == DK_OK && j->of->method) status = j->of->method(j);
+    if (status != DK_OK) return status;
+    dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
     if (dkp_resolve(&whole, NULL, c->message) != DK_OK || dkp_check_levels(&whole, NULL, c->message) != DK_OK)
@@ -12365,40 +12272,39 @@ static dk_status dkp_say_all(dkp_job *j) {
 
 /* ---- values from words */
 
-/* NULL, or what is allowed. type: s string, n number, w one of true, false, null. */
-static const char *dkp_read_value(const dkp_key *key, char type, const char *text, double *v) {
-    int null = type == 'w' && strcmp(text, "null") == 0, choice;
+/* NULL, or what is allowed. type: s string, n number, w one of true, false, null. A number that is null stays what it is by default. */
+static const char *dkp_read_value(const dkp_field *key, char type, const char *text, double *v) {
+    char kind = key->kind;
+    int choice, number = kind == 'w' || kind == 'r', null = type == 'w' && strcmp(text, "null") == 0;
+    if (null && number) return NULL;
     *v = DKP_UNSET;
-    if (null || key->kind == 'a') return NULL;
-    if (key->kind == 'n') return "null";
-    if (key->kind == 'f') {
+    if (null || kind == 'a') return NULL;
+    if (kind == 'n' || kind == 'l') return key->allowed;
+    if (kind == 'f') {
         *v = strcmp(text, "true") == 0;
         return type == 'w' ? NULL : "true|false|null";
     }
-    if (key->kind == 'c') {
-        if (type != 's' || (choice = dkp_parse_choice(key->choices, text)) < 0) return key->choices;
+    if (kind == 'c') {
+        if (type != 's' || (choice = dkp_parse_choice(key->allowed, text)) < 0) return key->allowed;
         *v = choice;
         return NULL;
     }
-    if (key->kind == 'r' && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
+    if (!*key->allowed && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
         *v = -HUGE_VAL;
         return NULL;
     }
-    if (type != 'n' || key->kind == 'l')
-        return key->kind == 'w'   ? "a whole number"
-               : key->kind == 'l' ? "a list of numbers, or null"
-                                  : "a number";
+    if (type != 'n') return kind == 'w' ? "a whole number" : "a number";
     if (!dkp_read_real(&text, v) || *text) return "a finite number";
-    if (key->kind == 'w' && !(fabs(*v) <= 1e9 && floor(*v) >= *v)) return "a whole number";
-    return NULL;
+    if (kind == 'w' && !(fabs(*v) <= 1e9 && floor(*v) >= *v)) return "a whole number";
+    return dkp_allowed(key, NULL, *v) ? NULL : key->allowed;
 }
 
 /* Sets what words say: "key=value", "key" for null, or the name of a group. A class's own (`defaults`) say which keys it has;
    others must be of these. Returns whether all could be set. */
 static int dkp_say_words(dkp_job *j, const char *words, int defaults) {
     char word[DKP_WORD], *value;
-    while (dkp_next_setting(&words, word, &value)) {
-        dkp_key key;
+    while (dkp_next_setting(&words, word, &value) && strcmp(word, "->") != 0) {
+        dkp_field key;
         int i = dkp_key_at(0, word, &key);
         const char *group = dkp_key_groups, *said = group + strlen(group) + 1;
         while (*group && strcmp(group, word) != 0) group = said + strlen(said) + 1, said = group + strlen(group) + 1;
@@ -12427,22 +12333,18 @@ typedef struct dkp_reader {
     char *message;
 } dkp_reader;
 
-static void dkp_put_plain(dkp_text *t, const char *s) { /* what may be shown: no control characters */
-    for (; *s; s++) dkp_put_char(t, *s >= ' ' && *s < 127 ? *s : '?');
+/* So that it may be shown: no control characters, and no others than ASCII's. */
+static void dkp_make_plain(char *s) {
+    for (; *s; s++)
+        if (*s < ' ' || *s > '~') *s = '?';
 }
 
 /* Ends reading; says where. */
 static int dkp_bad_json(dkp_reader *r, const char *what) {
     dkp_text t = {r->message, DK_MESSAGE_SIZE, 0};
-    dkp_put(&t, "JSON, byte ");
-    dkp_put_size(&t, (uint64_t)(r->at - r->start));
-    if (r->key[0]) {
-        dkp_put(&t, ", at \"");
-        dkp_put_plain(&t, r->key);
-        dkp_put(&t, "\"");
-    }
-    dkp_put(&t, ": ");
-    dkp_put(&t, r->at == r->end ? "the text ends too early" : what);
+    dkp_say(&t, "JSON, byte %zu", (size_t)(r->at - r->start));
+    if (r->key[0]) dkp_say(&t, ", at \"%s\"", r->key);
+    dkp_say(&t, ": %s", r->at == r->end ? "the text ends too early" : what);
     return 0;
 }
 
@@ -12457,16 +12359,9 @@ static int dkp_expect(dkp_reader *r, char c, const char *what) {
     return 1;
 }
 
-static int dkp_hexadecimal(char c) {
-    return c >= '0' && c <= '9'   ? c - '0'
-           : c >= 'a' && c <= 'f' ? c - 'a' + 10
-           : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                  : -1;
-}
-
 /* A string, cut to what fits; letters beyond ASCII become '?' if escaped. */
 static int dkp_read_string(dkp_reader *r, char out[DKP_TOKEN]) {
-    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t";
+    static const char from[] = "\"\\/bfnrt", to[] = "\"\\/\b\f\n\r\t", digits[] = "0123456789abcdefABCDEF";
     size_t n = 0;
     if (!dkp_expect(r, '"', "a string is expected")) return 0;
     for (;;) {
@@ -12480,13 +12375,13 @@ static int dkp_read_string(dkp_reader *r, char out[DKP_TOKEN]) {
             if (escape) {
                 c = to[escape - from], r->at++;
             } else {
-                int code = 0;
+                long code = 0;
                 if (r->at == r->end || *r->at != 'u') return dkp_bad_json(r, "an unknown escape in a string");
                 r->at++;
                 for (int i = 0; i < 4; i++, r->at++) {
-                    if (r->at == r->end || dkp_hexadecimal(*r->at) < 0)
-                        return dkp_bad_json(r, "four hexadecimal digits are expected");
-                    code = 16 * code + dkp_hexadecimal(*r->at);
+                    const char *digit = r->at < r->end && *r->at ? strchr(digits, *r->at) : NULL;
+                    if (!digit) return dkp_bad_json(r, "four hexadecimal digits are expected");
+                    code = 16 * code + (long)(digit - digits) - (digit - digits > 15 ? 6 : 0);
                 }
                 c = code > 0 && code < 128 ? (char)code : '?';
             }
@@ -12564,9 +12459,11 @@ static int dkp_read_members(dkp_reader *r, int (*member)(dkp_reader *r, void *us
     r->at = r->start, r->key[0] = 0;
     if (!dkp_expect(r, '{', "'{' is expected")) return 0;
     if (dkp_peek(r) != '}')
-        do
-            if (!dkp_read_string(r, r->key) || !dkp_expect(r, ':', "':' is expected") || !member(r, user)) return 0;
-        while (dkp_peek(r) == ',' && r->at++);
+        do {
+            if (!dkp_read_string(r, r->key)) return 0;
+            dkp_make_plain(r->key);
+            if (!dkp_expect(r, ':', "':' is expected") || !member(r, user)) return 0;
+        } while (dkp_peek(r) == ',' && r->at++);
     if (!dkp_expect(r, '}', "',' or '}' is expected")) return 0;
     dkp_peek(r);
     r->key[0] = 0;
@@ -12604,31 +12501,24 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
 }
 
 static const char *dkp_key_name(int i) {
-    dkp_key key;
+    dkp_field key;
     return dkp_key_at(i, NULL, &key) < 0 ? NULL : key.name;
 }
 
 /* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
 static int dkp_ignore(dkp_reader *r, dkp_job *j) {
     char *ignored = j->more->ignored;
-    size_t n = strlen(ignored);
-    dkp_text t = {ignored + n, DK_MESSAGE_SIZE - n, 0};
+    dkp_text t = {ignored, DK_MESSAGE_SIZE, strlen(ignored)}, say = {r->message, DK_MESSAGE_SIZE, 0};
+    dkp_field key;
     if (r->key[0] == '_') return 1; /* these only describe */
-    dkp_key key;
     if (!j->asked && dkp_key_at(0, r->key, &key) < 0) {
-        dkp_text say = {r->message, DK_MESSAGE_SIZE, 0};
-        dkp_put(&say, "key \"");
-        dkp_put_plain(&say, r->key);
-        dkp_put(&say, "\" is not known (a dk_json would name it in `ignored`)");
+        dkp_say(&say, "key \"%s\" is not known (a dk_json would name it in `ignored`)", r->key);
         dkp_put_nearest(&say, dkp_key_name, r->key, 1);
         return 0;
     }
-    if (n + strlen(r->key) + 8 > DK_MESSAGE_SIZE) {
-        if (n < 3 || strcmp(ignored + n - 3, "...") != 0) dkp_put(&t, n ? ", ..." : "...");
-        return 1;
-    }
-    if (n) dkp_put(&t, ", ");
-    dkp_put_plain(&t, r->key);
+    const char *name = t.length + strlen(r->key) + 8 > DK_MESSAGE_SIZE ? "..." : r->key;
+    if (*name == '.' && t.length > 2 && strcmp(ignored + t.length - 3, name) == 0) return 1;
+    dkp_say(&t, "%s%s", t.length ? ", " : "", name);
     return 1;
 }
 
@@ -12636,10 +12526,14 @@ static int dkp_ignore(dkp_reader *r, dkp_job *j) {
 static int dkp_read_member(dkp_reader *r, void *job) {
     char text[DKP_TOKEN] = "", type = 's';
     dkp_job *j = (dkp_job *)job;
-    dkp_key key;
+    dkp_field key;
     dkp_peek(r);
-    if (strcmp(r->key, "_class_name") == 0)
-        return j->class_name[0] ? dkp_bad_json(r, "the key is there twice") : dkp_read_string(r, j->class_name);
+    if (strcmp(r->key, "_class_name") == 0) {
+        if (j->class_name[0]) return dkp_bad_json(r, "the key is there twice");
+        if (!dkp_read_string(r, j->class_name)) return 0;
+        dkp_make_plain(j->class_name);
+        return 1;
+    }
     if (!j->of) return dkp_skip_value(r, 0);
     int i = dkp_key_at(0, r->key, &key);
     if (i < 0 || !j->has[i]) return dkp_ignore(r, j) && dkp_skip_value(r, 0);
@@ -12649,37 +12543,32 @@ static int dkp_read_member(dkp_reader *r, void *job) {
     if (key.kind == 'l' && next == '[') return dkp_read_list(r, j, i);
     if (next == '{' || next == '[')
         return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]",
-                              key.kind == 'c' ? key.choices : "a single value"),
+                              key.kind == 'c' ? key.allowed : "a single value"),
                0;
     if (next == '"') dkp_read_string(r, text);
     else dkp_read_literal(r, text, &type);
+    dkp_make_plain(text);
     const char *allowed = dkp_read_value(&key, type, text, &j->v[i]);
-    if (!allowed) return 1;
     char shown[DKP_TOKEN + 2];
     dkp_text t = {shown, sizeof shown, 0};
-    if (type == 's') dkp_put(&t, "\"");
-    dkp_put_plain(&t, text);
-    if (type == 's') dkp_put(&t, "\"");
-    dkp_refuse_key(r->message, key.name, shown, allowed);
-    return 0;
+    dkp_say(&t, type == 's' ? "\"%s\"" : "%s", text);
+    if (allowed) dkp_refuse_key(r->message, key.name, shown, allowed);
+    return !allowed;
 }
 
 static dk_status dkp_unknown_class(char *message, const char *name) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     if (!*name)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "\"_class_name\": must be there, a scheduler of diffusers");
-    dkp_put(&t, "\"_class_name\" = \"");
-    dkp_put_plain(&t, name);
-    dkp_put(&t, "\": must be a scheduler of diffusers with continuous samples");
+    dkp_say(&t, "\"_class_name\" = \"%s\": must be a scheduler of diffusers with continuous samples", name);
     dkp_put_nearest(&t, dkp_class_name, name, 1);
     return DK_ERROR_CONFIG;
 }
 
 /* Begins a reading into a copy of *c. */
-static void dkp_start_job(dkp_job *j, dk_config *copy, const dk_config *c, dk_json *more, dk_json *none) {
-    memset(j, 0, sizeof *j), memset(none, 0, sizeof *none);
-    *copy = *c;
-    j->c = copy, j->asked = more != NULL, j->more = more ? more : none;
+static void dkp_start_job(dkp_job *j, const dk_config *c, dk_json *more) {
+    memset(j, 0, sizeof *j);
+    j->set = *c, j->c = &j->set, j->asked = more != NULL, j->more = more ? more : &j->none;
     j->more->class_name = NULL, j->more->ignored[0] = 0, j->more->carried = j->more->fresh = 0;
 }
 
@@ -12696,16 +12585,14 @@ static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
 }
 
 DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more) {
-    dk_config set;
-    dk_json none;
     dkp_job job;
     if (!c) return DK_ERROR_CONFIG;
     if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
-    dkp_start_job(&job, &set, c, more, &none);
-    dkp_reader r = {text, text, text + length, {0}, set.message};
+    dkp_start_job(&job, c, more);
+    dkp_reader r = {text, text, text + length, {0}, job.set.message};
     if (!dkp_read_members(&r, dkp_read_member, &job)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
     job.of = dkp_class_named(job.class_name);
-    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(set.message, job.class_name));
+    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(job.set.message, job.class_name));
     dkp_say_defaults(&job);
     job.class_name[0] = 0;
     return dkp_end_job(&job, c, dkp_read_members(&r, dkp_read_member, &job) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
@@ -12945,34 +12832,33 @@ static const char *dkp_model_name(int i) {
 }
 
 DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
-    dk_config set;
-    dk_json none, given;
     dkp_job job;
     dkp_span name = {model, model ? strlen(model) : 0};
     dk_model_info row;
     int found = 0;
     if (!c) return DK_ERROR_CONFIG;
     for (int i = 0; model && !found && dk_model_at(i, &row); i++) found = dkp_same_name(name, row.name, 1);
-    if (!found)
-        return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
-    memset(&given, 0, sizeof given);
-    if (more) given = *more;
-    dkp_start_job(&job, &set, c, &given, &none);
+    if (!found) return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
+    dkp_start_job(&job, c, NULL);
+    dk_config *set = &job.set;
+    dk_json *given = &job.none;
+    if (more) *given = *more;
     job.of = dkp_class_named(row.class_name);
-    if (set.steps == 0) set.steps = row.steps;
-    if (row.to_zero) given.to_zero = 1;
-    if (!dkp_shift_given(&job)) given.tokens = row.tokens;
-    if (row.mu && given.tokens > 0) given.mu = row.mu(given.tokens, set.steps), given.tokens = 0;
+    if (set->steps == 0) set->steps = row.steps;
+    if (row.to_zero) given->to_zero = 1;
+    if (!dkp_shift_given(&job)) given->tokens = row.tokens;
+    if (row.mu && given->tokens > 0) given->mu = row.mu(given->tokens, set->steps), given->tokens = 0;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row.settings, 0);
     dk_status status = dkp_say_all(&job);
-    if (status == DK_OK) status = dk_config_set(&set, row.more);
+    if (status == DK_OK) status = dk_config_set(set, row.more);
     int kept = fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0;
-    if (kept) set.guidance.scale = c->guidance.scale;
-    if (set.guidance.schedule == dkp_second_scale ? !row.schedule : !set.guidance.schedule && !kept) set.guidance.schedule = row.schedule;
-    if (!set.phases || dkp_second_network(set.phases)) set.phases = row.phase, set.phase_count = row.phase != NULL;
+    if (kept) set->guidance.scale = c->guidance.scale;
+    if (set->guidance.schedule == dkp_second_scale ? !row.schedule : !set->guidance.schedule && !kept)
+        set->guidance.schedule = row.schedule;
+    if (!set->phases || dkp_second_network(set->phases)) set->phases = row.phase, set->phase_count = row.phase != NULL;
     status = dkp_end_job(&job, c, status);
-    if (more) more->class_name = given.class_name, more->ignored[0] = 0;
+    if (more) more->class_name = given->class_name, more->ignored[0] = 0;
     return status;
 }
 
@@ -13019,7 +12905,6 @@ DKP_FAST
 #undef DKP_FREE
 #undef DKP_SAVE_MAGIC
 #undef DKP_SAID
-#undef DKP_NOT_ABOVE_0
 #undef DKP_SAYS_OR
 #undef DKP_FIRST
 #undef DKP_UNSET

@@ -334,7 +334,7 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"dpmsolver\"}",
          "\"final_sigmas_type\" = \"zero\": must be sigma_min"},
         {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"solver_order\": 4}",
-         "\"solver_order\" = 4: must be 1, 2, 3"},
+         "\"solver_order\" = 4: must be 1, 2 or 3"},
         {"{\"_class_name\": \"VQDiffusionScheduler\"}", "\"_class_name\" = \"VQDiffusionScheduler\": must be"},
         {"{\"_class_name\": \"DDIM\\tScheduler\"}", "\"_class_name\" = \"DDIM?Scheduler\": must be"},
         {"{\"a\": \"\t\"}", "at \"a\": a control character in a string"},
@@ -368,9 +368,9 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"_class_name\": \"EulerDiscreteScheduler\", \"interpolation_type\": \"log_linear\", \"timestep_type\": \"continuous\", "
          "\"prediction_type\": \"v_prediction\"}",
          "\"interpolation_type\" = \"log_linear\": must be linear, or timestep_type discrete"},
-        {"{\"_class_name\": \"DDPMWuerstchenScheduler\", \"scaler\": 0}", "\"scaler\" = 0: must be 0.01 .. 100"},
+        {"{\"_class_name\": \"DDPMWuerstchenScheduler\", \"scaler\": 0}", "\"scaler\" = 0: must be > 0"},
         {"{\"_class_name\": \"HeliosScheduler\", \"stages\": 2}", "\"stage_range\" = null: must be one number more than there are stages"},
-        {"{\"_class_name\": \"HeliosScheduler\", \"stages\": 17}", "\"stage_range\" = null: must be one number more"},
+        {"{\"_class_name\": \"HeliosScheduler\", \"stages\": 17}", "\"stages\" = 17: must be 1 .. 16"},
         {"{\"_class_name\": \"HeliosScheduler\", \"stages\": 0}", "\"stages\" = 0: must be 1 .. 16"},
         {"{\"_class_name\": \"HeliosScheduler\", \"stage_range\": [0, 0.5, 0.5, 1]}", "shares of the timesteps must rise, from 0 to 1"},
         {"{\"_class_name\": \"HeliosScheduler\", \"stage_range\": [0, 0.5, 0.7, 1.1]}", "shares of the timesteps must rise, from 0 to 1"},
@@ -403,7 +403,7 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_max\": 0.001}",
          "\"sigma_max\" = 0.001: must be above sigma_min"},
         {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_max\": -Infinity}",
-         "\"sigma_max\" = -Infinity: must be above sigma_min"},
+         "\"sigma_max\" = -Infinity: must be a finite number"},
         {"{\"_class_name\": \"CMStochasticIterativeScheduler\", \"num_train_timesteps\": 1}",
          "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
         {"{\"_class_name\": \"CMStochasticIterativeScheduler\", \"num_train_timesteps\": 5}",
@@ -417,13 +417,13 @@ static void refusals_name_key_and_value(void **state) {
         {"{\"_class_name\": \"ScoreSdeVpScheduler\", \"sampling_eps\": 1}",
          "\"sampling_eps\" = 1: must be >= 0 and < 1"},
         {"{\"_class_name\": \"ScoreSdeVpScheduler\", \"beta_max\": 0.01}",
-         "\"beta_max\" = 0.01: must be at least beta_min"},
+         "schedule.beta_max = 0.01: must be >= beta_min"},
         {"{\"_class_name\": \"LCMScheduler\", \"original_inference_steps\": 2000}",
          "\"original_inference_steps\" = 2000: must be at least the number of steps, at most"},
         {"{\"_class_name\": \"SASolverScheduler\", \"corrector_order\": 5}",
-         "\"corrector_order\" = 5: must be 1, 2, 3, 4"},
+         "\"corrector_order\" = 5: must be 1, 2, 3 or 4"},
         {"{\"_class_name\": \"SASolverScheduler\", \"predictor_order\": 0}",
-         "\"predictor_order\" = 0: must be 1, 2, 3, 4"},
+         "\"predictor_order\" = 0: must be 1, 2, 3 or 4"},
         {"{\"_class_name\": \"DDIM\\u00e9\"}", "\"_class_name\" = \"DDIM?\": must be"},
         {"{\"_class_name\": \"DDIM\\u0000\"}", "\"_class_name\" = \"DDIM?\": must be"},
         {"{\"_class_name\": \"DDIMScheduler\", \"beta_schedule\": \"a\\u0001\\u007f\"}",
@@ -508,6 +508,17 @@ static void rare_settings_are_read(void **state) {
     r = read_text(one, strlen(one), 1, 0);
     assert_int_equal(r.status, DK_OK);
     assert_int_equal(r.c.grid.final, DK_FINAL_MIN);
+}
+
+/* A number that is null is not given; so it has the class's default, be it that or a number. */
+static void null_is_no_number(void **state) {
+    reading r = read_string("{\"_class_name\": \"UniPCMultistepScheduler\", \"solver_order\": null, \"beta_end\": null, \"flow_shift\": null, "
+                            "\"sigma_max\": null, \"use_karras_sigmas\": true}");
+    (void)state;
+    assert_int_equal(r.status, DK_OK);
+    assert_int_equal(r.c.sampler.order, 2);
+    check_near(r.c.schedule.beta_max, 0.02, 0, "beta_end");
+    check_near(r.c.grid.sigma_max, 0, 0, "sigma_max"); /* none: the table's own */
 }
 
 static void steps_must_be_set_before(void **state) {
@@ -1062,6 +1073,7 @@ int main(void) {
         cmocka_unit_test(misspelt_keys_are_refused),
         cmocka_unit_test(refusals_may_depend_on_what_is_given_besides),
         cmocka_unit_test(rare_settings_are_read),
+        cmocka_unit_test(null_is_no_number),
         cmocka_unit_test(steps_must_be_set_before),
         cmocka_unit_test(every_prefix_is_refused),
         cmocka_unit_test(every_changed_byte_is_survived),
