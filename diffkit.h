@@ -4232,9 +4232,7 @@ static void dkp_record_exponential(dk_recorder *r) {
     if (r->status == DK_OK)
         r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
     if (r->status != DK_OK) return;
-    dkr_reads(r, dkp_has_embedded(&method)
-                     ? "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max order"
-                     : "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
+    dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     dkp_two_gauges(r);
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
     if (!(dkp_gauge_alpha(r, &r->first) > 1e-3 * r->first.sigma)) method.given = 0; /* x/alpha is far from any D */
@@ -7555,6 +7553,7 @@ static dk_status dkp_check_sampler(dk_config *c, char *message) {
         if (embedded && !s->order) s->order = dkp_order_of(&tableau);
     } else if (s->exponential) {
         embedded = dkp_has_embedded(&exponential);
+        if (!s->order && !exponential.embedded) s->order = 2; /* it is judged by the first order step */
     }
     if (s->law == DK_LAW_SDE_NOISE && s->eta > 0)
         return dkp_fail_word(message, "sampler.law", (double)s->law,
@@ -10691,8 +10690,8 @@ static const dk_sampler_info dkp_peer_samplers[] = {
     DKP_PHI("exprk5s10", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/3 by 23 | 1/4 by 23 | .3 by 456 | 3/4 by 456 | 1 by 456 | by 789", "", 5, 2, 10, "Luan 2021"),
     DKP_PHI("exprk6s15", "1/2 | 1/2 by 1 | 1/3 by 1 | 1/2 by 23 | 1/5 by 23 | 1/4 by 23 | .72 by 456 | 1/3 by 456 | .3 by 456 | 1/6 by 456 |"
            " 90/103 by 789a | 1/3 by 789a | .3 by 789a | .2 by 789a | by bcde", "", 6, 2, 15, "Luan 2021"),
-    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "order=2", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
-    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "order=2", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
+    DKP_PHI("lawson2a", "1/2, 0: 1/2 phi0 | 1: 1 phi0(1/2)", "", 2, 2, 2, "Lawson 1967; the midpoint method with an integrating factor"),
+    DKP_PHI("lawson2b", "1, 0: 1 phi0 | 0: 1/2 phi0, 1: 1/2 phi0(0)", "", 2, 2, 2, "Lawson 1967; Heun's method with an integrating factor"),
     DKP_PHI("lawson4", "1/2, 0: 1/2 phi0" DKP_LAWSON4_STAGES ", 0: 1/6 phi0, 3: 1/6 phi0(0)", "", 4, 2, 4, "Lawson 1967; Kutta's method with an integrating factor"),
     DKP_PHI("genlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1/6 phi0(0)", "", 4, 2, 4, "Krogstad 2005, generalized integrating factor"),
     DKP_PHI("modgenlawson4", "1/2" DKP_LAWSON4_STAGES ", 3: 1 phi2 -1/3 phi0(1/2)", "", 4, 2, 4, "Ostermann et al. 2006, modified generalized Lawson"),

@@ -1523,7 +1523,7 @@ static void exponential_methods_that_cannot_be_are_named(void **state) {
     c.sampler = check_exponential("1 | by 1");
     assert_int_equal(dk_resolve(&c), DK_OK);
     assert_string_equal(c.sampler.name, "exponential");
-    c.sampler = check_exponential("1 | by 1"), c.sampler.control.rtol = 0.1;
+    c.sampler = check_exponential("1 | by 1 ~"), c.sampler.control.rtol = 0.1;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "sampler.order = 0: must be the order of the better of its two methods, with step-size control");
 }

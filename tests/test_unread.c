@@ -26,7 +26,6 @@ static int outcome(dk_config base, const char *setting) {
 
 /* Whether a sampler has this name, or is of this kind. */
 static int is_of(const dk_sampler_info *row, const char *kind) {
-    if (strcmp(kind, "embedded") == 0) return strstr(row->settings, "order=") && row->exponential;
     if (strcmp(kind, "controlled") == 0) return strstr(row->settings, "rtol=") != NULL;
     if (strcmp(kind, "dpm") == 0) return strstr(row->settings, "order=2 rule=dpm") != NULL;
     if (strcmp(kind, "exact") == 0) return strstr(row->settings, "order=2 law=ancestral") != NULL;
@@ -43,8 +42,7 @@ static void settings_of_samplers_count(void **state) {
         "predictor=none",  "snr=0.3",      "eta=0.3",      "churn=1",      "langevin_steps=3",   "langevin_step=0.3",
         "noise_min=0.5 eta=0.7"};
     static const char *const known[][2] = {
-        {"order=", "embedded"},          /* the order of a tableau's better method, for step-size control */
-        {"order=", "rk45"},
+        {"order=", "rk45"},              /* the order of a tableau's better method, for step-size control */
         {"control=", "controlled"},      /* what decides on the next attempt is not in this one's plan */
         {"safety=", "controlled"},
         {"pcoeff=", "controlled"},
@@ -92,6 +90,9 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"grid.unit=sigma", "grid.unit = sigma: must be default: it is for lists of levels"},
         {"grid=linear_quadratic grid.sigma_min=0.1", "grid.sigma_min = 0.1: must be 0: this spacing ends at 0"},
         {"grid.strength=0.5 grid.full_steps=20", "grid.full_steps = 20: must be 0 with grid.strength, which sets it"},
+        {"sampler=lawson2a order=2",
+         "sampler.order = 2: must be 0: this method uses exponential, gauge, noise_prediction, cfg_pp, law, eta, noise_min, noise_max, "
+         "churn"},
         {"sampler=dpmpp_2m gauge=vp", "sampler.gauge = vp: must be default, ve or flow for this method"},
         {"sampler=ddim gauge=native", "sampler.gauge = native: must be default, ve or flow for this method"},
         {"sampler=res_2s alpha2=0.5", "sampler.alpha2 = 0.5: must be 0 but for order = 3"},
