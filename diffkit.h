@@ -2919,7 +2919,7 @@ DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y) {
     return dkp_sum(2, c, v);
 }
 
-static dk_vec dkp_add(dk_vec a, dk_vec b) { return dkr_mix(1, a, 1, b); }
+static dk_vec dkp_add(dk_vec a, dk_vec b) { return b.of ? dkr_mix(1, a, 1, b) : a; }
 
 DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_sum(1, &c, &v); }
 
@@ -3443,10 +3443,11 @@ static double dkp_gauge_lambda(dk_recorder *r, const dk_level *l) {
 /* r = noise level after/before. All laws keep the marginal variance, sigma_down^2 + up^2 = sigma^2, except
    DDPM_LARGE and SDE_NOISE: see dk_noise_law. `down` has the alpha of the level to be reached; by ANCESTRAL in the flow
    gauge its alpha + sigma, and noise levels are the gauge's. */
-static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, double eta,
-                                   dk_noise_law law) {
+static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const dk_level *to, dk_noise_law law) {
     dkp_split split = {*to, 0};
+    double eta = r->sampler.eta;
     if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
+    if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && from->alpha <= 0 && eta > 0) eta = 1;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double sigma = to->sigma, here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
     if (eta <= 0 || sigma <= 0 || here < least || (most > 0 && here > most)) return split;
@@ -3491,8 +3492,9 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     return split;
 }
 
-static dkp_split dkp_noise_split(dk_recorder *r, double eta, dk_noise_law law) {
-    return dkp_split_between(r, &r->from, &r->to, eta, law);
+/* Of this step. */
+static dkp_split dkp_noise_split(dk_recorder *r) {
+    return dkp_split_between(r, &r->from, &r->to, r->sampler.law);
 }
 
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
@@ -3528,9 +3530,7 @@ static void dkp_record_ddim(dk_recorder *r) {
     dkr_reads(r, "gauge cfg_pp law eta noise_min noise_max fresh_pure stride told_end kept_noise dry_bottom");
     dkp_two_gauges(r);
     while (dkr_step(r)) {
-        double eta = r->sampler.eta;
-        if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && r->from.alpha <= 0 && eta > 0) eta = 1;
-        dkp_split split = dkp_noise_split(r, eta, r->sampler.law);
+        dkp_split split = dkp_noise_split(r);
         if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, split.down.sigma > 0 ? dk_noise_level(split.down) : 0);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
@@ -3623,8 +3623,9 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
 static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r->sampler.plain_last > 0); }
 
 /* How many of the wanted nodes may be used: those that there are, and, with lower_order_final, no more than steps are
-   left before sigma = 0. */
-static int dkp_nodes(const dk_recorder *r, int wanted, int have, int left) {
+   left before sigma = 0, and `more`. */
+static int dkp_nodes(const dk_recorder *r, int wanted, int have, int more) {
+    int left = r->steps - r->step + more;
     if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
     int to_zero = dkp_goal(r).sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
@@ -3756,13 +3757,9 @@ static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, tableau, r->config->message);
 }
 
-static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau) {
-    return dkp_runge_kutta_to(r, tableau, r->to, dkr_zero);
-}
-
 /* The same down to where noise begins, a level of the schedule, and noise back up. */
 static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau) {
-    dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+    dkp_split split = dkp_noise_split(r);
     if (r->sampler.law == DK_LAW_SDE_NOISE) dkr_refuse(r, "sampler.law", r->sampler.law, "another than sde_noise for this method");
     if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
     dkp_runge_kutta_to(r, tableau, split.up > 0 ? r->aim : r->to, dkr_zero);
@@ -3771,17 +3768,15 @@ static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau
 
 #define DKP_READS_RUNGE_KUTTA "gauge plain_last euler_to_data law eta noise_min noise_max"
 
-/* A multistep run: classical in a gauge, or exponential in lambda. What is interpolated, and the last step, which the
-   corrector repeats. */
+/* A multistep run: classical in a gauge, or exponential in lambda. */
 typedef struct dkp_multistep {
     int classical;
-    int as_predicted;        /* so many first steps are not corrected */
-    dkp_history past;        /* slopes, or D or the noise, and where on the axis */
-    dk_vec D, U;             /* newest; U is D but for CFG++ */
-    dk_level from;           /* where the last step began, */
-    dk_vec x, noise;         /* its state there, and the noise behind it */
+    dkp_history past;   /* what is interpolated: slopes, or D or the noise, and where on the axis */
+    dk_vec D, U;        /* newest; U is D but for CFG++ */
+    dk_level from, to;  /* of the last step, which the corrector repeats, */
+    dk_vec x, noise;    /* its state at the start, and the noise behind it, */
     dkp_split split;
-    double up; /* how far that noise went back on the axis */
+    double up;          /* which went so far back on the axis */
 } dkp_multistep;
 
 static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
@@ -3801,43 +3796,37 @@ static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, 
 
 /* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
    polynomial: to sigma = 0 it is the first order one, or, by plain_last, a mixture of both. */
-static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
-                                 int nodes) {
-    const dk_level *down = &m->split.down;
-    double h = dkp_point_at(r, down).u - start;
-    int pure = dkp_point_at(r, &m->from).scale <= 0;
-    double share = pure ? 0 : to->sigma > 0 ? 1 : r->sampler.plain_last;
-    if (pure && dkp_quirk(r, DK_QUIRK_PURE_ZERO)) return dkp_ddim_step(&m->from, down, m->x, dkr_zero);
-    if (!(share > 0)) return dkp_ddim_step(&m->from, down, m->x, m->D);
+static dk_vec dkp_classical_step(dk_recorder *r, const dkp_multistep *m, int nodes) {
+    const dk_level *from = &m->from, *down = &m->split.down;
+    double start = dkp_point_at(r, from).u, h = dkp_point_at(r, down).u - start;
+    int pure = dkp_point_at(r, from).scale <= 0;
+    double share = pure ? 0 : m->to.sigma > 0 ? 1 : r->sampler.plain_last;
+    if (pure && dkp_quirk(r, DK_QUIRK_PURE_ZERO)) return dkp_ddim_step(from, down, m->x, dkr_zero);
+    if (!(share > 0)) return dkp_ddim_step(from, down, m->x, m->D);
     if (!dkp_has_length(r, h)) return dkr_zero;
-    dk_vec x = dkp_transfer(r, &m->from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
-    return share < 1 ? dkr_mix(share, x, 1 - share, dkp_ddim_step(&m->from, down, m->x, m->D)) : x;
+    dk_vec x = dkp_transfer(r, from, down, m->x, h, 1, dkp_average(r, &m->past, nodes, start, h, 0));
+    return share < 1 ? dkr_mix(share, x, 1 - share, dkp_ddim_step(from, down, m->x, m->D)) : x;
 }
 
 /* The exact solution for a polynomial D: DDIM's step with the average of D under the weight exp(lambda) in place of D
    (Lu et al. 2022b, eq. 9), or likewise in the noise (Lu et al. 2022, eq. 3.4). An SDE's polynomial is averaged up to
    the step's end, in the noise with the ODE's weight; other laws take an ODE's step to sigma_down. */
-static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
-                                   int nodes) {
+static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, int nodes) {
     const dk_level *from = &m->from, *down = &m->split.down;
     dk_noise_law law = r->sampler.law;
-    double h_down = dkp_gauge_lambda(r, down) - start, h = h_down, H = h_down;
-    if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, to) - start;
+    double start = dkp_gauge_lambda(r, from), H = dkp_gauge_lambda(r, down) - start, h = H;
+    if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, &m->to) - start;
     if (law == DK_LAW_SDE_NOISE) H = h;
-    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction))
-        return dkp_ddim_step(from, down, m->x, m->D);
+    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, m->x, m->D);
     if (!r->sampler.noise_prediction)
         return dkp_ddim_step(from, down, m->x, dkp_average(r, &m->past, nodes, start, h, H));
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio,
-                   dkp_average(r, &m->past, nodes, start, h, -H));
+    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, dkp_average(r, &m->past, nodes, start, h, -H));
 }
 
-/* One step by the newest nodes from m->from, on the axis at `start`, to `to`. */
-static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, double start, const dk_level *to,
-                                 int nodes) {
-    return m->classical ? dkp_classical_step(r, m, start, to, nodes)
-                        : dkp_exponential_step(r, m, start, to, nodes);
+/* The step from m->from to m->to by the newest nodes, and the noise behind it. */
+static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, int nodes) {
+    return dkp_add(m->classical ? dkp_classical_step(r, m, nodes) : dkp_exponential_step(r, m, nodes), m->noise);
 }
 
 /* D at r->x. For CFG++ (Chung et al. 2024, alg. 1) the state moves by alpha (D - U): there the guided D leaves the
@@ -3849,14 +3838,13 @@ static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m) {
     else m->U = m->D;
 }
 
-/* Repeats the last step with the new node. left: steps, as dkp_nodes counts them. */
-static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
+/* Repeats the last step with the new node. */
+static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
     int unipc = s->rule == DK_RULE_BH1 || s->rule == DK_RULE_BH2;
     int more = unipc || dkp_quirk(r, DK_QUIRK_COUNT_LAST); /* one node more than the predictor had */
-    int nodes = dkp_nodes(r, s->corrector, m->past.count, left + 1 + more);
-    dk_vec x = dkp_multistep_step(r, m, dkp_axis(r, m->classical, &m->from), &r->own->ended, nodes);
-    r->x = dkr_keep(r, dkr_corrected(r, dkp_add(x, m->noise)));
+    dk_vec x = dkp_multistep_step(r, m, dkp_nodes(r, s->corrector, m->past.count, 1 + more));
+    r->x = dkr_keep(r, dkr_corrected(r, x));
     if (!s->pece) return;
     dkp_multistep_estimate(r, m);
     m->past.v[0] = dkp_interpolant(r, m->classical, &r->from, m->D);
@@ -3864,29 +3852,26 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m, int left) {
 
 /* Evaluates where the step begins. Nodes lie on the way that the last step went without noise; afterwards all of it goes
    back up with the state, which the noise brought there. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int left) {
+static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int corrects) {
     double here = dkp_axis(r, m->classical, &r->from);
     dkp_multistep_estimate(r, m);
     if (dkp_ends_in_D(r) && !r->sampler.pece) return;
     dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, &r->from, m->D));
-    if (r->sampler.corrector && m->past.count > 1 && r->step > m->as_predicted)
-        dkp_multistep_correct(r, m, left);
+    if (corrects && m->past.count > 1) dkp_multistep_correct(r, m);
     for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
     m->past.at[0] = here;
 }
 
 /* One step by what has been evaluated so far. */
-static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
+static void dkp_multistep_predict(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
-    int left = r->steps - r->step, in_D = !m->classical && !s->noise_prediction;
-    dkp_multistep_evaluate(r, m, left);
-    m->from = r->from, m->x = r->x, m->split = dkp_noise_split(r, s->eta, s->law);
-    int nodes = dkp_nodes(r, s->order, m->past.count, left);
+    int nodes = dkp_nodes(r, s->order, m->past.count, 0), in_D = !m->classical && !s->noise_prediction;
     if (!(m->classical && dkp_even(r)) && !dkp_finite(m->past.at[0]))
         m->past.count = 0, nodes = 1; /* no interpolation across an infinite gap */
     if (in_D && nodes > 1 && dkp_quirk(r, DK_QUIRK_UNCOND_PAST)) m->past.v[0] = m->U;
+    m->from = r->from, m->to = r->to, m->x = r->x, m->split = dkp_noise_split(r);
     m->noise = dkp_add_noise(r, dkr_zero, m->split.up);
-    r->x = dkp_add(dkp_multistep_step(r, m, m->past.at[0], &r->to, nodes), m->noise);
+    r->x = dkp_multistep_step(r, m, nodes);
     if (in_D) m->past.v[0] = m->U;
     m->up = 0;
     if (m->split.up > 0 && s->law != DK_LAW_SDE && s->law != DK_LAW_SDE_NOISE)
@@ -3896,20 +3881,23 @@ static void dkp_multistep_advance(dk_recorder *r, dkp_multistep *m) {
 
 static void dkp_record_multistep(dk_recorder *r, int classical) {
     const dk_sampler *s = &r->sampler;
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0, uncorrected = warmup;
     dkp_tableau tableau;
     dkp_multistep m;
     memset(&m, 0, sizeof m);
+    m.classical = classical;
     if (s->rule != DK_RULE_GRADIENT && fabs(s->gamma) > 0)
         dkr_refuse(r, "sampler.gamma", s->gamma, "0 but for rule = gradient");
-    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0;
-    m.classical = classical, m.as_predicted = warmup;
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk > warmup) m.as_predicted = (int)s->quirk;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk > warmup) uncorrected = (int)s->quirk;
     if (warmup) dkp_read_tableau(r, &tableau);
     for (int i = 0; i < warmup && dkr_step(r); i++) {
-        dk_vec slope = dkp_runge_kutta_step(r, &tableau);
+        dk_vec slope = dkp_runge_kutta_to(r, &tableau, r->to, dkr_zero);
         dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
     }
-    while (dkr_step(r)) dkp_multistep_advance(r, &m);
+    while (dkr_step(r)) {
+        dkp_multistep_evaluate(r, &m, s->corrector && r->step > uncorrected);
+        dkp_multistep_predict(r, &m);
+    }
 }
 
 /* Exponential Adams: D (or the noise) is interpolated in lambda, the linear part is solved exactly. DPM-Solver++
@@ -3921,7 +3909,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
    DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
    at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
 
-   UniPC. dkp_multistep_advance makes UniP's step with `order` nodes. The next step begins with dkp_multistep_evaluate,
+   UniPC. dkp_multistep_predict makes UniP's step with `order` nodes. The next step begins with dkp_multistep_evaluate,
    which is UniC: it makes the same step again, from the same state, with the new estimate as one node more. dkp_average
    gives the exact weights, and dkp_apply_rule UniPC's own where there are two nodes. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
@@ -4026,7 +4014,7 @@ static void dkp_record_edm(dk_recorder *r) {
 static void dkp_record_dpm2(dk_recorder *r) {
     dkr_reads(r, "gauge law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
-        dkp_split split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
+        dkp_split split = dkp_noise_split(r);
         double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
         double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
         const dkp_tableau middle = {split.down.sigma > 0 ? 2 : 1, 0, {at, 0, 1}};
@@ -4075,7 +4063,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
     if (s->sde.predictor == DK_PREDICTOR_NONE && !end) return;
     dk_vec D = dkr_denoise(r, r->x, r->from);
     if (end) {
-        dkp_split split = dkp_noise_split(r, s->eta, DK_LAW_SDE);
+        dkp_split split = dkp_split_between(r, &r->from, &r->to, DK_LAW_SDE);
         r->x = dkp_add_noise(r, dkp_ddim_step(&r->from, &split.down, r->x, D), split.up);
         return;
     }
@@ -4088,7 +4076,7 @@ static void dkp_predict(dk_recorder *r, const dk_level *from, const dk_level *to
     }
     double kept = 2 - a, gain = 0.5 * (1 + s->eta * s->eta) * G2, up = s->eta * dkp_root(G2);
     if (s->sde.predictor == DK_PREDICTOR_ANCESTRAL) { /* DDIM's step down, in terms of the score */
-        dkp_split split = dkp_split_between(r, from, to, s->eta, s->law);
+        dkp_split split = dkp_split_between(r, from, to, s->law);
         kept = 1 / a, gain = (kept - split.down.sigma / from->sigma) * from->sigma * from->sigma;
         if (s->law != DK_LAW_DDPM_LARGE) up = split.up;
     }
@@ -4178,13 +4166,12 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int ro
    N = (x - alpha D)/sigma, in the gauge's alpha. Noise behind the step: it goes to sigma_down, and its stages stand on
    the way there. Noise at every stage: each goes to the sigma_down of its own level. */
 static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
-    double eta = r->sampler.eta;
     dk_noise_law law = r->sampler.law;
-    int noisy = r->sampler.noise_prediction && noise == DKP_NOISE_BEHIND;
-    dkp_split whole = dkp_noise_split(r, eta, law);
-    dk_level end = noise == DKP_NOISE_BEHIND ? whole.down : r->to, before = r->from;
+    int behind = noise == DKP_NOISE_BEHIND, noisy = r->sampler.noise_prediction && behind;
+    dkp_split whole = dkp_noise_split(r);
+    dk_level end = behind ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
-    dk_vec guidance = dkr_zero, unused, path = dkr_zero, x = r->x, F[DK_MAX_STAGES];
+    dk_vec guidance = dkr_zero, unused, z = dkr_zero, x = r->x, F[DK_MAX_STAGES];
     dk_vec D = r->sampler.cfg_pp ? dkp_direction(r, x, &r->from, &guidance) : dkp_denoise_first(r);
     if (!dkp_finite(h)) { /* lambda is infinite: the first order step */
         if (dkp_quirk(r, DK_QUIRK_PURE_STAGE) && m->stages == 2 && whole.down.sigma > 0) D = dkp_pure_stage(r, D);
@@ -4198,19 +4185,16 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
         dkp_split split = {level, 0};
         if (last) split = whole;
-        else if (noise != DKP_NOISE_BEHIND) split = dkp_split_between(r, &r->from, &level, eta, law);
+        else if (!behind) split = dkp_split_between(r, &r->from, &level, law);
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
         x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
         if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
-        if (noise == DKP_NOISE_PATH) { /* the noise alone takes the same way: it decays and is renewed */
-            dkp_split part = dkp_split_between(r, &before, &level, eta, law);
-            path = dkr_scale(part.down.sigma / before.sigma, path);
-            path = dkp_add_noise_between(r, path, part.up, &before, &level);
-            x = dkp_add(x, path), before = level;
-        } else {
-            x = dkp_add_noise_between(r, x, split.up, &r->from, &level);
-        }
+        if (noise == DKP_NOISE_PATH) split = dkp_split_between(r, &before, &level, law);
+        else before = r->from, z = dkr_zero;
+        z = dkr_scale(split.down.sigma / before.sigma, z); /* the noise so far decays, and is renewed */
+        z = dkp_add_noise_between(r, z, split.up, &before, &level);
+        x = dkp_add(x, z), before = level;
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
         F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
@@ -10467,7 +10451,7 @@ static void dkp_record_deis_t(dk_recorder *r) {
         dk_vec X = dkr_scale(1 / from.scale, r->x), D = dkr_denoise(r, r->x, r->from);
         double here = (dkp_sqrt(m * m + 2 * d * dkp_log1p(from.u * from.u)) - m) / d;
         dkp_push(&past, here, dkr_keep(r, dkr_mix(from.p, r->x, from.q, D)));
-        int nodes = dkp_nodes(r, r->sampler.order, past.count, r->steps - r->step);
+        int nodes = dkp_nodes(r, r->sampler.order, past.count, 0);
         if (r->to.sigma <= 0) r->x = dkp_ddim_step(&r->from, &r->to, r->x, D);
         else if (nodes == 1) r->x = dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, past.v[0]));
         else {
@@ -10485,7 +10469,7 @@ static void dkp_record_heunpp2(dk_recorder *r) {
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        dk_level end = dkp_noise_split(r, r->sampler.eta, r->sampler.law).down;
+        dk_level end = dkp_noise_split(r).down;
         double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &end).u, h = next - u, after = 0;
         if (stages > 2) {
             dk_level second = dkp_level(r, r->step + 2);
@@ -10559,9 +10543,8 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
         m.D = dkr_denoise(r, r->x, r->from);
         dkp_push(&m.past, dkp_gauge_lambda(r, &r->from), dkp_interpolant(r, 0, &r->from, m.D));
         r->from = m.from; /* of the step that is made */
-        m.split = dkp_noise_split(r, r->sampler.eta, r->sampler.law);
-        dk_vec x = dkp_exponential_step(r, &m, m.past.at[m.past.count - 1], &r->to, m.past.count);
-        r->x = dkp_add_noise(r, x, m.split.up);
+        m.to = r->to, m.split = dkp_noise_split(r);
+        r->x = dkp_add_noise(r, dkp_exponential_step(r, &m, m.past.count), m.split.up);
     }
 }
 
