@@ -1557,7 +1557,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *ta
                                     dk_vec x);
 static dk_vec dkp_judge_phi(dk_recorder *r, const struct dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
                             dk_level to, int noisy);
-static int dkp_attempting(const dk_recorder *r);
+static void dkp_check_attempt(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
 static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *p);
@@ -2792,7 +2792,7 @@ typedef struct dkp_recording {
     dk_plan *plan;
     const dk_plan *room; /* counts for which there is memory; NULL: none */
     const struct dkp_pace *pace;
-    dk_layout *layout; /* while the way is recorded */
+    dk_layout layout;
     dk_row row;
     int row_needs, storing, position, stage, judged, pinned[2], pin[3];
     int within;             /* a step, which dkr_step has begun and not ended; 2: and given to another function */
@@ -2954,38 +2954,34 @@ static void dkp_open_row(dk_recorder *r, int draw) {
     r->own->position++;
 }
 
-static void dkp_put_term(dk_recorder *r, dk_term t) {
+static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
     dk_plan *p = r->own->plan;
-    if (t.c >= 0 && t.c <= 0) return;
-    if (!dkp_finite(t.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
-    dkp_use(r, t.value, 0);
-    p->terms++;
-    if (!DKP_STORING(r, terms)) return;
-    int needs = t.scalar ? p->calls - 1 : p->value[t.value].life.needs;
-    if (needs > r->own->row_needs) r->own->row_needs = needs;
-    p->term[p->terms - 1] = t;
+    const dk_term *t;
+    dk_term value;
+    if (c >= 0 && c <= 0) return; /* also where a term is infinite */
+    for (int i = dkp_terms(v, &value, &t); i > 0; i--, t++) {
+        dk_term term = dkp_times(c, t);
+        if (term.c >= 0 && term.c <= 0) continue;
+        if (!dkp_finite(term.c)) dkp_refuse_at(r, "a coefficient is not finite", &r->from);
+        dkp_use(r, term.value, 0);
+        p->terms++;
+        if (!DKP_STORING(r, terms)) continue;
+        int needs = term.scalar ? p->calls - 1 : p->value[term.value].life.needs;
+        if (needs > r->own->row_needs) r->own->row_needs = needs;
+        p->term[p->terms - 1] = term;
+    }
 }
 
 static int dkp_close_row(dk_recorder *r, char letter, int number) {
     dk_plan *p = r->own->plan;
     int dst = dkp_new_value(r, letter, number, r->own->row_needs);
-    dk_row row = {dst,
-                  r->own->row.first,
-                  p->terms - r->own->row.first,
-                  r->own->row.draw,
-                  r->own->row.mask,
-                  0,
-                  r->own->row.clip};
     p->rows++;
-    if (DKP_STORING(r, rows)) p->row[p->rows - 1] = row;
+    if (DKP_STORING(r, rows)) {
+        dk_row *row = &p->row[p->rows - 1];
+        *row = r->own->row;
+        row->dst = dst, row->count = p->terms - row->first;
+    }
     return dst;
-}
-
-static void dkp_put_terms(dk_recorder *r, double c, dk_vec v) {
-    const dk_term *t;
-    dk_term value;
-    if (c >= 0 && c <= 0) return; /* also where a term is infinite */
-    for (int i = dkp_terms(v, &value, &t); i > 0; i--) dkp_put_term(r, dkp_times(c, t++));
 }
 
 /* A sum becomes a row, even if it is a value already. */
@@ -3062,12 +3058,6 @@ static dk_vec dkp_known_at(dk_recorder *r, const dk_level *l, dk_vec z) {
     return dkr_mix(l->alpha, dkp_vec(r, r->own->known), l->sigma, z);
 }
 
-/* The state as the network sees it. */
-static dk_vec dkp_blend_seen(dk_recorder *r, dk_vec x, const dk_level *level) {
-    if (!r->own->plan->own.masked || r->config->blend != DK_BLEND_BOTH) return x;
-    return dkp_blend_with(r, x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
-}
-
 static dk_vec dkp_blend_denoised(dk_recorder *r, dk_vec D, char letter, int number) {
     return r->own->plan->own.masked < 2 ? D : dkp_blend_with(r, D, dkp_vec(r, r->own->known), letter, number);
 }
@@ -3121,7 +3111,7 @@ DK_API int dkr_norm_ratio(dk_recorder *r, dk_vec a, dk_vec b) {
 
 static dk_level dkp_plan_level(const dk_recorder *r, int i) {
     if (r->own->pace) return i ? r->own->pace->to : r->own->pace->from;
-    return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(r->own->layout, i);
+    return r->own->plan->level ? r->own->plan->level[i] : dkp_way_level(&r->own->layout, i);
 }
 
 /* Level i of the stretch of steps that is being recorded. */
@@ -3293,25 +3283,27 @@ static void dkp_start_recorder(dk_recorder *r, dk_config *c) {
     memset(own, 0, offsetof(dkp_recording, said));
     r->own = own;
     r->sampler = c->sampler, r->config = c, r->step = -1, own->guidance = c->guidance, own->lambda = -HUGE_VAL;
-    dk_layout g = dkp_layout_of(c);
-    r->first = r->from = r->to = r->aim = dk_grid_level(&g, 0), r->last = dk_grid_level(&g, c->steps);
+    own->layout = dkp_layout_of(c);
+    r->first = r->from = r->to = r->aim = dk_grid_level(&own->layout, 0), r->last = dk_grid_level(&own->layout, c->steps);
     r->falling = !(dk_noise_level(r->last) > dk_noise_level(r->first));
 }
 
-/* Values that the caller gives: x, and where data are known those and the mask. */
+/* A value that the caller gives. */
+static int dkp_given_value(dk_recorder *r, char letter, dk_value_kind kind, int slot) {
+    int value = dkp_new_value(r, letter, 0, -1);
+    if (r->own->storing) r->own->plan->value[value].kind = (char)kind, r->own->plan->value[value].slot = slot;
+    return value;
+}
+
+/* x, and where data are known those and the mask. */
 static void dkp_give_values(dk_recorder *r) {
     const dk_config *c = r->config;
-    dk_plan *plan = r->own->plan;
-    r->x = dkp_vec(r, dkp_new_value(r, 'x', 0, -1));
-    if (r->own->storing) plan->value[0].kind = DK_VALUE_BUFFER, plan->value[0].slot = 0;
-    plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
-    if (!plan->own.masked) return;
+    r->x = dkp_vec(r, dkp_given_value(r, 'x', DK_VALUE_BUFFER, 0));
+    r->own->plan->own.masked = !c->mask ? 0 : c->blend >= DK_BLEND_DENOISED ? 2 : 1;
+    if (!c->mask) return;
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0 where data are known (mask)");
-    r->own->known = dkp_new_value(r, 'k', 0, -1), r->own->mask = dkp_new_value(r, 'm', 0, -1);
-    for (int i = 0; i < 2 && r->own->storing; i++) {
-        dk_value *v = &plan->value[i ? r->own->mask : r->own->known];
-        v->kind = DK_VALUE_GIVEN, v->slot = i;
-    }
+    r->own->known = dkp_given_value(r, 'k', DK_VALUE_GIVEN, 0);
+    r->own->mask = dkp_given_value(r, 'm', DK_VALUE_GIVEN, 1);
 }
 
 /* The initial state; noise that known data keep. */
@@ -3354,34 +3346,25 @@ static void dkp_record_steps(dk_recorder *r) {
 static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dkp_pace *pace,
                            const dk_plan *room, int known) {
     dkp_start_recorder(r, c);
-    dk_layout layout = dkp_layout_of(c);
     r->own->plan = plan, r->own->pace = pace, r->own->room = room, r->own->storing = room != NULL;
-    r->own->layout = &layout;
     plan->number = c->number, plan->own.hooked = c->guidance.hook != NULL;
     plan->own.guided = c->guidance.guider ? 1 + c->guidance.memory : 0;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
-    plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&r->config->schedule);
+    plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&c->schedule);
     for (int i = 0; i < plan->levels && !known; i++)
-        plan->level[i] = !pace ? dkp_way_level(&layout, i) : i ? pace->to : pace->from;
+        plan->level[i] = !pace ? dkp_way_level(&r->own->layout, i) : i ? pace->to : pace->from;
     r->from = r->to = dkp_level(r, 0);
     dkp_take_sampler(r, dkp_sampler_phase(r, 0));
     dkp_give_values(r);
     dkp_record_start(r);
-    if (pace && dkp_travels(c))
-        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                   "0, and atol too: with step-size control no grid goes back up");
     if (!pace || pace->phase == DKP_PLAIN || pace->phase == DKP_ATTEMPT) dkp_record_steps(r);
     else dkp_record_measure(r);
-    if (dkp_attempting(r) && r->sampler.eta > 1 && r->sampler.law != DK_LAW_SDE) /* a long step would leave no state */
-        dkr_refuse(r, "sampler.eta", r->sampler.eta, "<= 1 with step-size control, but by law = sde");
-    if (dkp_attempting(r) && !r->own->judged)
-        dkr_refuse(r, "sampler.rtol", r->sampler.control.rtol,
-                   "0, and atol too: this sampler has no error estimate");
+    if (pace) dkp_check_attempt(r);
     r->own->position++;
     if (pace) dkp_use(r, 0, 1); /* the state that a rejected attempt goes back to */
     if (r->status == DK_OK) dkp_use(r, (int)r->x.at, 1);
     dkp_boundary(r, DK_BOUNDARY_END, 0);
-    r->own->layout = NULL, c->guidance = r->own->guidance;
+    c->guidance = r->own->guidance;
 }
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
@@ -8232,9 +8215,10 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     int estimate = r->own->estimates++;
     memset(v, 0, sizeof *v);
     v->level = level, v->network = m;
-    dk_vec kept = dkp_keep_as(r, x, 'y', estimate);
-    v->x = dkp_blend_seen(r, kept, level);
-    v->call.shared = !x.of && v->x.at == kept.at;
+    int blended = r->own->plan->own.masked && r->config->blend == DK_BLEND_BOTH;
+    v->x = dkp_keep_as(r, x, 'y', estimate);
+    if (blended) v->x = dkp_blend_with(r, v->x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
+    v->call.shared = !x.of && !blended;
     v->call.level = *level, v->call.condition = m.condition, v->call.end = r->aim, v->call.condition_end = dkp_told(r->config, r->aim);
     v->call.input_scale = m.input_scale;
     v->call.d_x = m.d_x, v->call.d_f = m.d_f, v->call.clip = r->config->clip;
@@ -8370,9 +8354,7 @@ static int dkp_pinned(dk_recorder *r, int value, int slot) {
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
     if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
-    dkp_open_row(r, -1);
-    dkp_put_terms(r, 1, v);
-    dkp_pinned(r, dkp_close_row(r, 'y', r->own->plan->values), slot);
+    dkp_pinned(r, (int)dkp_store_as(r, v, 'y', r->own->plan->values, 0).at, slot);
     r->own->pinned[r->own->judged] |= slot;
 }
 
@@ -8386,6 +8368,17 @@ static dk_vec dkp_denoise_first(dk_recorder *r) {
 }
 
 static int dkp_attempting(const dk_recorder *r) { return r->own->pace && r->own->pace->phase == DKP_ATTEMPT; }
+
+/* What cannot be controlled. */
+static void dkp_check_attempt(dk_recorder *r) {
+    const dk_sampler *s = &r->sampler;
+    if (dkp_travels(r->config))
+        dkr_refuse(r, "sampler.rtol", s->control.rtol, "0, and atol too: with step-size control no grid goes back up");
+    if (dkp_attempting(r) && s->eta > 1 && s->law != DK_LAW_SDE) /* a long step would leave no state */
+        dkr_refuse(r, "sampler.eta", s->eta, "<= 1 with step-size control, but by law = sde");
+    if (dkp_attempting(r) && !r->own->judged)
+        dkr_refuse(r, "sampler.rtol", s->control.rtol, "0, and atol too: this sampler has no error estimate");
+}
 
 /* Ends an attempt of a step: what follows happens only if the difference of two solutions is tolerable. */
 static void dkp_judge(dk_recorder *r, dk_norm_kind kind, dk_vec a, dk_vec b, dk_vec p, dk_vec q) {
@@ -8409,7 +8402,7 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
     x = dkr_keep(r, x);
     if (ahead) {
         D = dkr_denoise(r, x, r->to);
-        error = dkr_mix(1, error, -h * embedded[n], dkr_mix(to.p, x, to.q, D));
+        error = dkr_mix(1, error, -h * embedded[n], dkp_slope(r, &r->to, x, D));
     }
     dkp_judge(r, DK_NORM_ERROR_SUM, error, dkr_zero, dkr_scale(1 / from.scale, r->x),
               dkr_scale(1 / to.scale, x));
@@ -8436,14 +8429,14 @@ static void dkp_record_measure(dk_recorder *r) {
     if (r->own->pace->phase == DKP_START) return;
     dkp_point from = dkp_point_at(r, &r->from), to = dkp_point_at(r, &r->own->pace->to);
     dk_vec X = dkr_keep(r, dkr_scale(1 / from.scale, r->x)), D = dkp_denoise_first(r);
-    dk_vec K = dkr_keep(r, dkr_mix(from.p, r->x, from.q, D));
+    dk_vec K = dkr_keep(r, dkp_slope(r, &r->from, r->x, D));
     if (r->own->pace->phase == DKP_MEASURE) {
         dkp_judge(r, DK_NORM_ERROR_SUM, X, dkr_zero, X, X);
         dkp_judge(r, DK_NORM_ERROR_SUM, K, dkr_zero, X, X);
     } else {
         dk_vec x = dkr_keep(r, dkr_scale(to.scale, dkr_mix(1, X, to.u - from.u, K)));
         D = dkr_denoise(r, x, r->own->pace->to);
-        dkp_judge(r, DK_NORM_ERROR_SUM, dkr_mix(to.p, x, to.q, D), K, X, X);
+        dkp_judge(r, DK_NORM_ERROR_SUM, dkp_slope(r, &r->own->pace->to, x, D), K, X, X);
     }
 }
 
@@ -10402,7 +10395,7 @@ static dk_level dkp_bin(dk_recorder *r, int k, int n) {
 /* score_sde's predictors make the step of the bin in which a level lies. Returns its length in t. */
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to) {
     double most = r->config->schedule.t_max;
-    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : dkp_layout_of(r->config).steps;
+    int n = r->sampler.quirk > 1 ? (int)r->sampler.quirk : r->own->layout.steps;
     int k = (int)floor(from->t / most * (n - 1) + 1e-9);
     const dk_reverse_sde *sde = &r->sampler.sde;
     if (sde->predictor == DK_PREDICTOR_EULER_MARUYAMA && !sde->langevin_steps) return most / n; /* needs no bins */
@@ -10571,7 +10564,7 @@ static dk_vec dkp_along_slope(dk_recorder *r, double t, double end, dk_vec slope
 
 static void dkp_record_pndm_timesteps(dk_recorder *r) {
     static const double kutta[] = {1.0 / 6, 1.0 / 3, 1.0 / 3, 1.0 / 6};
-    int whole = dkp_quirk(r, DK_QUIRK_STRIDE) ? r->config->schedule.timesteps / dkp_layout_of(r->config).steps : 0;
+    int whole = dkp_quirk(r, DK_QUIRK_STRIDE) ? r->config->schedule.timesteps / r->own->layout.steps : 0;
     dkp_history past;
     past.count = 0;
     dkr_reads(r, "rule warmup gauge plain_last stride");
