@@ -45,8 +45,8 @@
        A sampler is recorded before anything runs: it handles symbolic vectors, and what it says
        becomes a plan, a flat list of "call the network on this buffer at this level" and
        "buffer = sum of coefficient * buffer (+ noise)". All coefficients are doubles and depend on
-       the schedule alone. A plan can be printed, compared, copied and shared by threads. The run is a
-       cursor over it.
+       the schedule alone. A plan can be printed, compared and shared by threads. The run is a cursor
+       over it.
        examples/samplers.c has ten well-known samplers, each written as in its paper.
 
    >>calling  THREE WAYS TO CALL IT
@@ -1099,12 +1099,9 @@ struct dk_plan {
    gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
    empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
-/* Gives back what dk_record or dk_plan_copy allocated, and makes the plan zero. Memory of the caller's stays; runs on
-   the plan must have ended. NULL, zero and twice are fine. */
+/* Gives back what dk_record allocated, and makes the plan zero. Memory of the caller's stays; runs on the plan must have
+   ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);
-/* Deep copy, to memory as for dk_record; *to, unless it has memory and bytes, is overwritten. DK_ERROR_CONFIG where one is
-   NULL, DK_ERROR_MEMORY where memory does not suffice: *to is then what it was. */
-DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. dk_eval.end does not count. */
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst);
@@ -4459,6 +4456,10 @@ static size_t dkp_more(size_t a, size_t n, size_t each) {
 
 static size_t dkp_up(size_t n) { return n > (size_t)-64 ? (size_t)-1 : (n + 63) / 64 * 64; }
 
+static char *dkp_align(void *memory) {
+    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
+}
+
 /* A plan's arrays and their counts, where they are in dk_plan, the size of their elements, and for how many more there is room:
    one for a last move into x. */
 #define DKP_PLAN_ARRAYS(X) \
@@ -4496,14 +4497,17 @@ static size_t dkp_layout(dk_plan *p, char *base) {
     return at;
 }
 
-/* The arrays of one plan, to where they are to lie in another: in memory of its own, or further down in the same. */
-static void dkp_move_arrays(const dk_plan *to, const dk_plan *from) {
-    size_t size;
+/* Moves the arrays of a plan further down, to where they lie without room between them. Returns where the last one ends. */
+static char *dkp_close_ranks(dk_plan *p) {
+    const dk_plan old = *p;
+    char *base = dkp_align(p->memory);
+    size_t bytes = dkp_layout(p, base), size;
     for (int k = 0, count; k < DKP_ARRAYS; k++) {
-        char *first = dkp_plan_array(to, k, &count, &size);
-        const char *old = dkp_plan_array(from, k, &count, &size);
-        if (count) memmove(first, old, size * (size_t)count);
+        char *first = dkp_plan_array(p, k, &count, &size);
+        const char *from = dkp_plan_array(&old, k, &count, &size);
+        if (count) memmove(first, from, size * (size_t)count);
     }
+    return base + bytes;
 }
 
 /* What of a plan's elements counts for what it computes. */
@@ -4540,10 +4544,6 @@ static double dkp_plan_number(const dkp_plan_field *f, const char *element) {
     if (f->kind == 'r') return memcpy(&real, element + f->at, sizeof real), real;
     if (f->kind == 's') return memcpy(&few, element + f->at, sizeof few), few;
     return memcpy(&whole, element + f->at, sizeof whole), whole;
-}
-
-static char *dkp_align(void *memory) {
-    return (char *)memory + (dkp_up((size_t)(uintptr_t)memory) - (size_t)(uintptr_t)memory);
 }
 
 /* How many branches there are up to a call. */
@@ -4658,6 +4658,27 @@ static dk_plan dkp_usual_room(const dk_config *c) {
 
 enum { DKP_LITTLE = 65536 }; /* bytes */
 
+/* What a recorded plan lacks: that its arrays lie close, its values have slots, and the last state lies in x. */
+static void dkp_finish_plan(const dk_recorder *r, dk_plan *plan) {
+    char *scratch = dkp_close_ranks(plan);
+    int result = (int)r->x.at;
+    plan->used = dkp_plan_bytes(plan);
+    dkp_allocate(plan, scratch);
+    if (plan->value[result].slot != 0) { /* move it there */
+        dk_term t = {1, result, 0, 0};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0, 0};
+        dk_value v = {'x', DK_VALUE_BUFFER, 0, plan->steps, 0,
+                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
+        plan->pass[plan->passes - 1].count++;
+        result = plan->values;
+        plan->term[plan->terms++] = t;
+        plan->row[plan->rows++] = row;
+        plan->value[plan->values++] = v;
+    }
+    dkp_renumber_buffers(plan, result, scratch);
+    dkp_find_plain(plan);
+}
+
 /* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
 static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
                                      int kept[2]) {
@@ -4679,27 +4700,8 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         if (status == DK_ERROR_MEMORY) plan->used = dkp_plan_bytes(&room);
         return status;
     }
-    char *base = dkp_align(plan->memory);
-    room = *plan;
-    size_t size = dkp_layout(plan, base);
-    dkp_move_arrays(plan, &room);
-    plan->used = dkp_plan_bytes(plan);
-    dkp_allocate(plan, base + size);
+    dkp_finish_plan(r, plan);
     if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
-    dk_pass *end = &plan->pass[plan->passes - 1];
-    int result = (int)r->x.at;
-    if (plan->value[result].slot != 0) { /* the last state is not in x: move it there */
-        dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0, 0};
-        dk_value v = {'x', DK_VALUE_BUFFER, 0, plan->steps, 0,
-                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
-        plan->term[plan->terms++] = t;
-        plan->row[plan->rows++] = row;
-        plan->value[plan->values++] = v;
-        end->count++, result = plan->values - 1;
-    }
-    dkp_renumber_buffers(plan, result, base + size);
-    dkp_find_plain(plan);
     return DK_OK;
 }
 
@@ -4722,19 +4724,6 @@ DK_API void dk_plan_free(dk_plan *plan) {
     if (!plan) return;
     if (plan->own.owned) DKP_FREE(plan->memory);
     memset(plan, 0, sizeof *plan);
-}
-
-DK_API dk_status dk_plan_copy(dk_plan *to, const dk_plan *from) {
-    if (!to || !from) return DK_ERROR_CONFIG;
-    dk_plan copy = *from;
-    char message[DK_MESSAGE_SIZE];
-    copy.memory = to->memory, copy.bytes = to->bytes;
-    dk_status status = dkp_get_memory(&copy.memory, &copy.bytes, &copy.own.owned, dkp_plan_bytes(from), message);
-    if (status != DK_OK) return status;
-    dkp_layout(&copy, dkp_align(copy.memory));
-    dkp_move_arrays(&copy, from);
-    *to = copy;
-    return DK_OK;
 }
 
 static void dkp_differ(double a, double b, double *worst) {

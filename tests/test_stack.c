@@ -179,7 +179,7 @@ static void *plans(void *argument) {
     dk_plan plan, copy;
     memset(&plan, 0, sizeof plan), memset(&copy, 0, sizeof copy);
     status = dk_record(&plan, c);
-    if (status == DK_OK) status = dk_plan_copy(&copy, &plan);
+    if (status == DK_OK) status = dk_record(&copy, c);
     if (!dk_plan_text(&copy, text, sizeof text)) status = DK_ERROR_CONFIG;
     if (status == DK_OK) status = dk_begin_plan(&run, &copy, c, x, NULL, 0);
     dk_end(&run), dk_plan_free(&plan), dk_plan_free(&copy);

@@ -63,7 +63,7 @@ static int fuzz_plan(const uint8_t *bytes, size_t size) {
         FUZZ_PROMISE(!runs && w.c.message[0]);
         return 0;
     }
-    FUZZ_PROMISE(dk_plan_copy(&copy, &plan) == DK_OK);
+    FUZZ_PROMISE(dk_record(&copy, &w.c) == DK_OK);
     FUZZ_PROMISE((dk_plan_equal(&copy, &plan, 0, &worst) && worst <= 0) || !(worst <= 0 || worst > 0)); /* times may be NaN */
     text[0] = 0;
     size_t length = dk_plan_text(&plan, text, fuzz_byte(&in) % 4 ? sizeof text : fuzz_byte(&in));
