@@ -3680,14 +3680,19 @@ static dk_vec dkp_slope(dk_recorder *r, const dk_level *l, dk_vec x, dk_vec D) {
     return l->sigma > 0 ? dkr_mix(at.p, x, at.q, D) : dkr_mix(at.p, dkp_noise_in(r, l), at.q / l->alpha, x);
 }
 
+/* Whether D is changed after guidance. */
+static int dkp_limits_D(const dk_recorder *r, const dk_guidance *g) {
+    return r->own->plan->own.masked > 1 || r->config->clip > 0 || g->quantile > 0 || g->hook;
+}
+
 /* Whether the slope at sigma = 0 can be asked for: the network was trained there, tells the noise, and alone decides on D.
    Else a step that ends there is the first order one, x = alpha D. */
 static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
     const dk_config *c = r->config;
     const dk_guidance *g = &c->guidance;
     const dk_schedule *s = dkp_network_schedule(c);
-    if (end->sigma < 0 || dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || r->own->plan->own.masked > 1 || c->clip > 0 || r->sampler.cfg_pp ||
-        g->quantile > 0 || g->hook || g->schedule || g->space || g->projected)
+    if (end->sigma < 0 || dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || dkp_limits_D(r, g) || r->sampler.cfg_pp ||
+        g->schedule || g->space || g->projected)
         return 0;
     dkp_model m = dkp_model_at(c, end, end);
     dkp_point at = dkp_point_at(r, end);
@@ -8040,12 +8045,38 @@ typedef struct dkp_guided {
     int wanted[DK_BRANCHES], branches; /* the last wanted one's number + 1 */
 } dkp_guided;
 
+/* Whether it holds at a noise level and step. */
+static int dkp_guides_at(const dk_guidance *g, double here, int step, int steps) {
+    if (g->noise_min > 0 && here <= g->noise_min) return 0;
+    if (g->noise_max > 0 && here > g->noise_max) return 0;
+    if (step < (int)(g->start * steps)) return 0;
+    return !(g->stop > 0 && steps > 0 && step >= (int)(g->stop * steps));
+}
+
+/* all: whatever a schedule may ask for. */
+static void dkp_weigh(dkp_guided *h, int with_uncond, int all) {
+    const dk_guidance *g = &h->g;
+    double *weight = h->weight, scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
+    int given = g->branches ? g->branches : 2;
+    weight[0] = g->scale, weight[1] = 1 - scale2, weight[2] = scale2 - g->scale;
+    h->wanted[0] = h->branches = 1;
+    for (int k = 1; k < DK_BRANCHES; k++) {
+        double away = k > 1 ? g->away[k - 2] : 0;
+        weight[0] += away, weight[k] -= away;
+        if (all && !dkp_set(weight[k])) weight[k] = 1;
+        h->wanted[k] = dkp_set(weight[k]) || all || (g->guider && k < given) ||
+                       (k == 1 && (g->zero_star || g->projected || (with_uncond && h->on)));
+        if (h->wanted[k]) h->branches = k + 1;
+    }
+    for (int k = 1; g->guider && k < h->branches; k++) h->wanted[k] = 1;
+}
+
+/* The evaluation's guidance, zero before. */
 DKP_ONCE static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_level *l, int with_uncond) {
     dk_guidance *g = &h->g;
-    int step = r->own->pace ? r->own->pace->accepted : r->own->offset + r->step,
-        steps = r->own->pace ? 0 : r->own->plan->steps;
-    int sizing = r->own->pace ? r->own->pace->sizing : 0;
-    double here = dk_noise_level(*l);
+    const dkp_pace *pace = r->own->pace;
+    int step = pace ? pace->accepted : r->own->offset + r->step, steps = pace ? 0 : r->own->plan->steps;
+    int sizing = pace ? pace->sizing : 0;
     *g = r->config->guidance;
     if (dkp_ramps(g)) dkp_scale_at(g, step, steps, &g->scale);
     if (g->schedule) {
@@ -8055,25 +8086,12 @@ DKP_ONCE static void dkp_guidance_at(dkp_guided *h, dk_recorder *r, const dk_lev
         *g = r->config->guidance, r->config->guidance = given;
         if (sizing) g->hook = sizing > 2 ? NULL : given.hook, g->doubled = sizing % 2 == 0; /* whatever it may ask for */
     }
-    int steady = !g->schedule || !sizing, given = g->branches ? g->branches : 2;
-    h->on = dkp_set(g->scale) && (sizing || (!(here <= g->noise_min && g->noise_min > 0) &&
-                                             !(here > g->noise_max && g->noise_max > 0) && step >= (int)(g->start * steps) &&
-                                             !(g->stop > 0 && step >= (int)(g->stop * steps) && steps)));
+    h->on = dkp_set(g->scale) && (sizing || dkp_guides_at(g, dk_noise_level(*l), step, steps));
     if (!h->on) {
         g->scale = 1, g->scale2 = g->rescale = 0, g->zero_star = g->projected = 0, g->guider = NULL;
         memset(g->away, 0, sizeof g->away);
     }
-    double *weight = h->weight, scale2 = dkp_set(g->scale2) ? g->scale2 : g->scale;
-    weight[0] = g->scale, weight[1] = 1 - scale2, weight[2] = scale2 - g->scale, h->branches = 1;
-    for (int k = 1; k < DK_BRANCHES; k++) {
-        double away = k > 1 ? g->away[k - 2] : 0;
-        weight[0] += away, weight[k] = (k > 2 ? 0 : weight[k]) - away;
-        if (!steady && !dkp_set(weight[k])) weight[k] = 1;
-        h->wanted[k] = dkp_set(weight[k]) || !steady || (g->guider && k < given) ||
-                       (k == 1 && (g->zero_star || g->projected || (with_uncond && h->on)));
-        if (h->wanted[k]) h->branches = k + 1;
-    }
-    for (int k = 0; k == 0 || (g->guider && k < h->branches); k++) h->wanted[k] = 1;
+    dkp_weigh(h, with_uncond, sizing && g->schedule);
     if (h->branches < 2) g->rescale = 0;
 }
 
@@ -8182,7 +8200,6 @@ typedef struct dkp_evaluation {
     dk_call call;
     dkp_guided guided;
     dkp_model network, seen; /* D from the network's output, and from what guidance sees of it */
-    dk_prediction space;     /* as which prediction that is */
     int converted;           /* it is another than the network's */
     int zero;                /* the output counts as 0: nothing is evaluated */
     int raw;                 /* the output is not D itself */
@@ -8219,14 +8236,14 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
 static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
     dk_config *c = r->config;
     const dk_guidance *g = &v->guided.g;
-    dk_prediction own = c->prediction;
+    dk_prediction own = c->prediction, space = g->space;
     int negated = c->negated;
     v->zero = v->call.step < g->zero_init && !r->own->pace;
-    v->space = g->space ? g->space : g->projected && !v->zero ? DK_PREDICT_X0 : own;
-    v->converted = v->space != own && (dkp_guided_by_norms(g) || v->zero);
+    if (!space) space = g->projected && !v->zero ? DK_PREDICT_X0 : own;
+    v->converted = space != own && (dkp_guided_by_norms(g) || v->zero);
     v->seen = v->network;
     if (!v->converted) return;
-    c->prediction = v->space, c->negated = 0;
+    c->prediction = space, c->negated = 0;
     v->seen = dkp_model_at(c, v->level, v->level);
     c->prediction = own, c->negated = negated;
     if (!dkp_finite(v->seen.d_x) || !dkp_finite(v->seen.d_f))
@@ -8235,19 +8252,17 @@ static void dkp_choose_space(dk_recorder *r, dkp_evaluation *v) {
 
 static void dkp_record_outputs(dk_recorder *r, dkp_evaluation *v, int with_uncond) {
     dk_plan *p = r->own->plan;
-    const dk_config *c = r->config;
+    const dk_guidance *g = &r->config->guidance;
     const dkp_model *m = &v->network;
     const dkp_guided *h = &v->guided;
-    int first = p->calls, limited = p->own.masked > 1 || c->clip > 0 || h->g.quantile > 0 || h->g.hook;
-    int scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
-    v->raw = p->number || limited || v->zero || h->branches > 1 || scaled;
+    int first = p->calls, scaled = m->d_x < 0 || m->d_x > 0 || m->d_f < 1 || m->d_f > 1;
+    v->raw = p->number || dkp_limits_D(r, &h->g) || v->zero || h->branches > 1 || scaled;
     if (v->zero) {
         r->own->skipped++;
         return;
     }
     dkp_record_calls(r, &v->call, h, dkr_scale(m->input_scale, v->x), v->raw ? "FGHIJK" : "D", v->F);
-    if (r->status != DK_OK || !with_uncond || dkp_set(c->guidance.scale) || c->guidance.schedule) return;
-    if (dkp_ramps(&c->guidance)) return;
+    if (r->status != DK_OK || !with_uncond || dkp_set(g->scale) || g->schedule || dkp_ramps(g)) return;
     /* the network gives both outputs at once */
     char letter = v->raw ? 'G' : 'U';
     v->F[1] = dkp_vec(r, dkp_for_network(r, dkp_new_value(r, letter, v->call.estimate, first)));
