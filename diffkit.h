@@ -5849,46 +5849,38 @@ static void dkp_put_int(dkp_text *t, int64_t v) {
     dkp_put_size(t, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
-/* A finite number >= 0 in decimal, exactly: words of nine digits, the first DKP_BEFORE of them before the point. */
-enum { DKP_BEFORE = 35, DKP_WORDS = 155 };
+/* A finite number > 0 in decimal, exactly: a whole number in words of nine digits, the lowest first, of whose digits `behind`
+   are behind the point. */
+enum { DKP_WORDS = 88 };
 typedef struct dkp_expansion {
     uint32_t word[DKP_WORDS];
-    int first; /* its first digit that is not 0 */
+    int count, behind;
+    int decade; /* its first digit stands for 10^decade */
 } dkp_expansion;
 
-static int dkp_digit(const dkp_expansion *d, int i) {
-    uint32_t word = i < 9 * DKP_WORDS ? d->word[i / 9] : 0;
-    for (int n = 8 - i % 9; n > 0; n--) word /= 10;
-    return (int)(word % 10);
+/* The digit that stands for 10^decade. */
+static int dkp_digit(const dkp_expansion *d, int decade) {
+    static const uint32_t tens[] = {1, 10, 100, 1000, 10000, 100000, 1000000, 10000000, 100000000};
+    int i = decade + d->behind;
+    return i >= 0 && i < 9 * d->count ? (int)(d->word[i / 9] / tens[i % 9] % 10) : 0;
 }
 
-/* Of the double of these bits; half 1: of the middle between it and the next one. */
+/* Of the double of these bits; half 1: of the middle between it and the next one. m 2^-n is m 5^n 10^-n. */
 static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
-    enum { WORD = 1000000000, SHIFT = 29 };
-    int exponent = (int)(bits >> 52), e = (exponent ? exponent : 1) - 1076, top = DKP_BEFORE - 2, end = DKP_BEFORE;
-    uint64_t m = (bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52;
-    memset(d, 0, sizeof *d);
-    m = 2 * m + (uint64_t)half; /* times 2^e */
-    d->word[top] = (uint32_t)(m / WORD), d->word[top + 1] = (uint32_t)(m % WORD);
-    for (int n; e > 0; e -= n) {
-        uint64_t carry = 0;
-        n = e < SHIFT ? e : SHIFT;
-        for (int i = DKP_BEFORE; i-- > 0; carry /= WORD)
-            carry += (uint64_t)d->word[i] << n, d->word[i] = (uint32_t)(carry % WORD);
+    const uint64_t WORD = 1000000000;
+    int exponent = (int)(bits >> 52), e = (exponent ? exponent : 1) - 1076; /* of twice the double, which is m 2^e */
+    uint64_t m = 2 * ((bits & 0xFFFFFFFFFFFFFu) | (uint64_t)(exponent > 0) << 52) + (uint64_t)half;
+    for (; e < 0 && m % 2 == 0; e++) m /= 2;
+    d->word[0] = (uint32_t)(m % WORD), d->word[1] = (uint32_t)(m / WORD), d->count = 2;
+    d->behind = e < 0 ? -e : 0;
+    for (int left = e < 0 ? -e : e; left > 0;) {
+        uint64_t base = e < 0 ? 5 : 2, factor = 1, carry = 0;
+        for (; left > 0 && base * factor < WORD; left--) factor *= base;
+        for (int i = 0; i < d->count; i++, carry /= WORD)
+            carry += d->word[i] * factor, d->word[i] = (uint32_t)(carry % WORD);
+        if (carry) d->word[d->count++] = (uint32_t)carry;
     }
-    if (exponent > 1076) top = 0;
-    for (int n; e < 0; e += n) {
-        uint64_t rest = 0;
-        int i = top;
-        n = -e < SHIFT ? -e : SHIFT;
-        for (; i < end || rest; i++) {
-            rest = rest * WORD + d->word[i];
-            d->word[i] = (uint32_t)(rest >> n), rest &= ((uint64_t)1 << n) - 1;
-        }
-        end = i;
-        while (!d->word[top]) top++;
-    }
-    for (d->first = 9 * top; !dkp_digit(d, d->first);) d->first++;
+    for (d->decade = 9 * d->count - 1 - d->behind; !dkp_digit(d, d->decade);) d->decade--;
 }
 
 /* Whether a decimal text rounds to something above the double of these bits, ties to even. Its first digit that is not 0
@@ -5896,16 +5888,15 @@ static void dkp_expand(dkp_expansion *d, uint64_t bits, int half) {
 static int dkp_rounds_above(uint64_t bits, const char *digit, const char *end, int decade) {
     dkp_expansion middle;
     dkp_expand(&middle, bits, 1);
-    int i = 9 * DKP_BEFORE - 1 - decade;
-    if (i != middle.first) return i < middle.first;
+    if (decade != middle.decade) return decade > middle.decade;
     for (; digit < end; digit++) {
         int own = *digit - '0';
         if (*digit == '.') continue;
-        if (own != dkp_digit(&middle, i)) return own > dkp_digit(&middle, i);
-        i++;
+        if (own != dkp_digit(&middle, decade)) return own > dkp_digit(&middle, decade);
+        decade--;
     }
-    while (i < 9 * DKP_WORDS)
-        if (dkp_digit(&middle, i++)) return 0;
+    while (decade + middle.behind >= 0)
+        if (dkp_digit(&middle, decade--)) return 0;
     return bits % 2 != 0;
 }
 
@@ -5934,9 +5925,9 @@ static void dkp_put_digits(dkp_text *t, double v, int n, int most) {
     dkp_expand(&d, bits, 0);
     do {
         uint64_t m = 0, end = 1;
-        for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.first + i);
-        m += dkp_digit(&d, d.first + n) >= 5;
-        e = 9 * DKP_BEFORE - 1 - d.first + (m == end);
+        for (int i = 0; i < n; i++, end *= 10) m = 10 * m + (uint64_t)dkp_digit(&d, d.decade - i);
+        m += dkp_digit(&d, d.decade - n) >= 5;
+        e = d.decade + (m == end);
         while (m % 10 == 0) m /= 10;
         all.p = digits, all.size = sizeof digits, all.length = 0;
         dkp_put_size(&all, m);
@@ -5960,13 +5951,14 @@ static void dkp_put_real(dkp_text *t, double v) { dkp_put_digits(t, v, 6, 6); }
 /* As many as bring v back. Every number of 15 digits comes back, but for those below 2.2e-308. */
 static void dkp_put_exact(dkp_text *t, double v) { dkp_put_digits(t, v, fabs(v) < 2.3e-308 ? 1 : 15, 17); }
 
-/* %s is a text, %d an int, %zu a size, %g a number to six digits. */
+/* %s is a text, %d an int, %zu a size, %g a number to six digits, %e one exactly. */
 static void dkp_say_these(dkp_text *t, const char *format, va_list list) {
     for (; *format; format++)
         if (*format != '%') dkp_put_char(t, *format);
         else if (*++format == 's') dkp_put(t, va_arg(list, const char *));
         else if (*format == 'd') dkp_put_int(t, va_arg(list, int));
         else if (*format == 'z') dkp_put_size(t, va_arg(list, size_t)), format++;
+        else if (*format == 'e') dkp_put_exact(t, va_arg(list, double));
         else dkp_put_real(t, va_arg(list, double));
 }
 
@@ -6002,11 +5994,7 @@ static dk_status dkp_fail_text(char *message, dk_status status, const char *text
 
 /* "field = value: must be allowed", of a number */
 static dk_status dkp_fail(char *message, const char *field, double value, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    dkp_say(&t, "%s = ", field);
-    dkp_put_exact(&t, value);
-    dkp_say(&t, ": must be %s", allowed);
-    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = %e: must be %s", field, value, allowed);
 }
 
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed) {
