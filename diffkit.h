@@ -6707,34 +6707,37 @@ static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale
     return done;
 }
 
-/* Facts about a config on which it depends what a field may be: a bit for each family, each spacing, and these. */
+/* Every field of a config that has a name: its kind, name and member, facts of which one must hold (0: none need), and what it
+   may be. Facts are a bit for each family, each spacing, and what DKP_FACTS lists; a field has several rows where it depends on
+   them. Kinds: i int; r real, finite; R real; 1 real that is named by itself plus 1; u uint64_t; z size_t; c an enumeration, of
+   these words; b a bit of a word; n a part by its name; w a way by its name; s a list of scales. Not to be set as text: q a word
+   of bits; l how many levels a list has; f whether there is a function or text. Texts are what messages say and what is checked:
+   see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. In DKP_FACTS s is the schedule
+   of the part that is looked at, noise the kind of its noise. */
+/* clang-format off */
+#define DKP_FACTS(X) \
+    X(BETAS, s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod) \
+    X(BETA_ENDS, s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod && dkp_spaced_betas(s->betas)) \
+    X(NO_RANGE, !dkp_ranged(&c->grid)) \
+    X(TO_1, dkp_flow_unit(s)) /* u is at most 1 */ \
+    X(BEYOND_1, !dkp_flow_unit(s)) \
+    X(FINAL_VALUE, c->grid.final == DK_FINAL_VALUE) \
+    X(OTHER_FINAL, c->grid.final != DK_FINAL_VALUE) \
+    X(CONTROL, dkp_controlled(c)) \
+    X(ZERO_STAR, c->guidance.zero_star) \
+    X(PARTS, c->guidance.zero_star || c->guidance.projected) \
+    X(QUANTILE, c->guidance.quantile > 0) \
+    X(GENERATOR, noise > DK_NOISE_BROWNIAN) /* another program's */ \
+    X(GPU, DKP_ON_GPU(noise))
+#define DKP_FACT(name, holds) , DKP_IF_##name
 enum {
     DKP_IF_SPACING = (int)DK_FAMILY_COUNT, /* and DK_SPACING_... */
-    DKP_IF_BETAS = DKP_IF_SPACING + (int)DK_SPACING_COUNT, /* VP discrete makes its betas */
-    DKP_IF_BETA_ENDS,                                      /* between two */
-    DKP_IF_NO_RANGE,                                       /* the spacing has none */
-    DKP_IF_TO_1,                                           /* u is at most 1 */
-    DKP_IF_BEYOND_1,
-    DKP_IF_FINAL_VALUE,
-    DKP_IF_OTHER_FINAL,
-    DKP_IF_CONTROL,
-    DKP_IF_ZERO_STAR,
-    DKP_IF_PARTS, /* zero_star or projected */
-    DKP_IF_QUANTILE,
-    DKP_IF_GENERATOR, /* another program's */
-    DKP_IF_GPU
+    DKP_IF_LAST = DKP_IF_SPACING + (int)DK_SPACING_COUNT - 1 DKP_FACTS(DKP_FACT)
 };
-
-/* Every field that can be set by name: its kind, name and member, facts of which one must hold (0: none need), and what it
-   may be. A field has several rows where that depends on facts. Kinds: i int; r real, finite; R real; 1 real that is named
-   by itself plus 1; u uint64_t; z size_t; c an enumeration, of these words; b a bit of a word; n a part by its name; w a
-   way by its name; s a list of scales. Not to be set as text: q a word of bits; l how many levels a list has; f whether there is
-   a function. Texts are what messages say and
-   what is checked: see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. */
-/* clang-format off */
+#undef DKP_FACT
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
-#define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
+#define DKP_IF(fact) (uint64_t)1 << DKP_IF_##fact
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_WORDS "default|philox|brownian"
 #define DKP_ON_GPU(kind) 0
@@ -6781,6 +6784,8 @@ enum {
     X('r', "network_schedule.shift", network_schedule.shift, DKP_FAMILY(FLOW) | DKP_FAMILY(VP_DISCRETE), "> 0 (0: 1)") \
     X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> 0") \
     X('r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE) | DKP_FAMILY(EDM), "> sigma_min") \
+    X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VE), ">= 1e-100 on VE") /* times are quotients */ \
+    X('r', "network_schedule.sigma_max", network_schedule.sigma_max, DKP_FAMILY(VE), "<= 1e100 on VE") \
     X('r', "network_schedule.cosine_offset", network_schedule.cosine_offset, DKP_FAMILY(VP_COSINE), ">= 0") \
     X('r', "network_schedule.cosine_power", network_schedule.cosine_power, DKP_FAMILY(VP_COSINE), "0.01 .. 100 (0: 1)") \
     X('r', "network_schedule.sigma_min", network_schedule.sigma_min, DKP_FAMILY(VP_COSINE), ">= 0") \
@@ -6895,6 +6900,7 @@ enum {
     X('l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
     X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
     X('r', "grid.sigma_min", grid.sigma_min, DKP_IF(NO_RANGE), "0: this spacing has no range") \
+    X('r', "grid.sigma_min", grid.sigma_min, DKP_SPACED(LINEAR_QUADRATIC), "0: this spacing ends at 0") \
     X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(TO_1), "<= 1 for flow schedules") \
     X('r', "schedule.t_min", schedule.t_min, DKP_SPACED(QUADRATIC), ">= 0 for the quadratic grid") \
     X('i', "grid.final", grid.final, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
@@ -6902,6 +6908,8 @@ enum {
     X('r', "grid.terminal", grid.terminal, DKP_SPACED(LEVELS), "0: levels are taken verbatim") \
     X('r', "grid.terminal", grid.terminal, DKP_IF(BEYOND_1), "0 but for flow schedules")
 #define DKP_SAMPLER_FIELDS(X) \
+    X('f', "sampler.tableau", sampler.tableau, 0, "set by the program") \
+    X('f', "sampler.exponential", sampler.exponential, 0, "set by the program") \
     X('c', "sampler.gauge", sampler.gauge, 0, "default|ve|flow|vp|native|pseudo") \
     X('c', "sampler.rule", sampler.rule, 0, "default|exact|dpm|dpm_taylor|bh1|bh2|sa|uniform|gradient") \
     X('c', "sampler.law", sampler.law, 0, "default|ancestral|sde|ddpm_large|fresh|time|flow|sde_noise") \
@@ -7003,14 +7011,9 @@ static const dkp_fields dkp_parts[] = {
 #undef DKP_GRID_FIELDS
 #undef DKP_SAMPLER_FIELDS
 
-static dkp_field dkp_no_field(void) {
-    dkp_field f;
-    memset(&f, 0, sizeof f);
-    f.part = dkp_parts;
-    return f;
-}
+static const dkp_field dkp_no_field = {NULL, NULL, 0, 0, 0, 0, 0, NULL, dkp_parts};
 
-/* The next field of these parts behind *f, at first dkp_no_field(); 0 past the end. */
+/* The next field of these parts behind *f, at first dkp_no_field; 0 past the end. */
 static int dkp_next_field(dkp_field *f, int parts) {
     for (const dkp_fields *p = f->part; p->of; p = ++f->part, f->next = 0) {
         if (!(p->of & parts) || f->next == p->count) continue;
@@ -7028,26 +7031,19 @@ static int dkp_next_field(dkp_field *f, int parts) {
 /* Facts about *c that count for the fields of a part. */
 static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
-    const int made = s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
     const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     uint64_t all = 0;
     if (family >= 0 && family < (int)DK_FAMILY_COUNT) all |= (uint64_t)1 << family;
     if (spacing >= 0 && spacing < (int)DK_SPACING_COUNT) all |= (uint64_t)1 << (DKP_IF_SPACING + spacing);
-    if (made) all |= DKP_IF(BETAS);
-    if (made && dkp_spaced_betas(s->betas)) all |= DKP_IF(BETA_ENDS);
-    if (!dkp_ranged(&c->grid)) all |= DKP_IF(NO_RANGE);
-    all |= dkp_flow_unit(s) ? DKP_IF(TO_1) : DKP_IF(BEYOND_1);
-    all |= c->grid.final == DK_FINAL_VALUE ? DKP_IF(FINAL_VALUE) : DKP_IF(OTHER_FINAL);
-    if (dkp_controlled(c)) all |= DKP_IF(CONTROL);
-    if (c->guidance.zero_star) all |= DKP_IF(ZERO_STAR);
-    if (c->guidance.zero_star || c->guidance.projected) all |= DKP_IF(PARTS);
-    if (c->guidance.quantile > 0) all |= DKP_IF(QUANTILE);
-    if (noise > DK_NOISE_BROWNIAN) all |= DKP_IF(GENERATOR);
-    if (DKP_ON_GPU(noise)) all |= DKP_IF(GPU);
+#define DKP_FACT(name, holds) \
+    if (holds) all |= DKP_IF(name);
+    DKP_FACTS(DKP_FACT)
+#undef DKP_FACT
     return all;
 }
+#undef DKP_FACTS
 #undef DKP_IF
 
 static int dkp_holds(const dkp_field *f, uint64_t facts) {
@@ -7058,7 +7054,7 @@ static int dkp_fits(const dk_config *c, const dkp_field *f) { return dkp_holds(f
 
 /* Whether the spacing or family has the number at this place. */
 static int dkp_has_number(uint64_t facts, const dkp_field *number) {
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_ALL);)
+    for (dkp_field f = dkp_no_field; dkp_next_field(&f, DKP_OF_ALL);)
         if (f.at == number->at && dkp_holds(&f, facts)) return 1;
     return 0;
 }
@@ -7075,7 +7071,7 @@ static const char *dkp_short_name(const dkp_field *f) { return f->name + (f->of 
 
 /* A field's row: of several the first one whose facts hold, or else the last. */
 static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found) {
-    dkp_field f = dkp_no_field();
+    dkp_field f = dkp_no_field;
     found->name = NULL;
     while (dkp_next_field(&f, DKP_OF_ALL)) {
         if (strcmp(name, f.name) != 0 && strcmp(name, dkp_short_name(&f)) != 0) continue;
@@ -7085,23 +7081,19 @@ static int dkp_find_field(const dk_config *c, const char *name, dkp_field *found
     return found->name != NULL;
 }
 
-/* A flag for a bit; of other kinds the number. */
+/* A flag for a bit, a way or a function; of other kinds the number. Names and lists of scales are checked by themselves. */
 static double dkp_number_at(const char *at, const dkp_field *f) {
+    const void *pointer;
     double real;
-    uint64_t large;
-    size_t size;
     int whole; /* an int, or an enum of its size */
-    const void *const none = NULL; /* of a grid's way, or a function */
     switch (f->kind) {
+    case 'n':
+    case 's': return 0;
+    case 'f':
+    case 'w': memcpy(&pointer, at, sizeof pointer); return pointer != NULL; /* NOLINT(bugprone-sizeof-expression) */
     case 'r':
     case 'R':
     case '1': memcpy(&real, at, sizeof real); return real;
-    case 'u': memcpy(&large, at, sizeof large); return (double)large;
-    case 'z': memcpy(&size, at, sizeof size); return (double)size;
-    case 'f':
-    case 'w': return memcmp(at, &none, sizeof none) != 0;
-    case 's': /* is checked by itself */
-    case 'n': return 0;
     default: memcpy(&whole, at, sizeof whole); return f->kind == 'b' ? (whole & (int)f->facts) != 0 : whole;
     }
 }
@@ -7179,21 +7171,20 @@ static int dkp_allowed(const dkp_field *f, const dk_config *c, double v) {
 
 /* "field = value: must be allowed"; the value of an enumerator by its word */
 static dk_status dkp_fail_word(char *message, const char *field, double v, const char *allowed) {
-    dkp_text t = {message, DK_MESSAGE_SIZE, 0};
-    const char *word = "";
-    size_t n = 0;
-    for (dkp_field f = dkp_no_field(); v >= 0 && dkp_next_field(&f, DKP_OF_ALL);)
-        if (f.kind == 'c' && strcmp(field, f.name) == 0) word = dkp_choice(f.allowed, (int)v, &n);
-    if (!n) return dkp_fail(message, field, v, allowed);
-    dkp_say(&t, "%s = ", field);
-    for (; n > 0; n--) dkp_put_char(&t, *word++);
-    dkp_say(&t, ": must be %s", allowed);
-    return dkp_fail_with(&t, DK_ERROR_CONFIG);
+    char word[DKP_WORD];
+    size_t n;
+    for (dkp_field f = dkp_no_field; v >= 0 && dkp_next_field(&f, DKP_OF_ALL);) {
+        if (f.kind != 'c' || strcmp(field, f.name) != 0) continue;
+        const char *choice = dkp_choice(f.allowed, (int)v, &n);
+        memcpy(word, choice, n), word[n] = 0;
+        if (n) return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = %s: must be %s", field, word, allowed);
+    }
+    return dkp_fail(message, field, v, allowed);
 }
 
 static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
     const uint64_t facts = dkp_facts(c, of);
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, of);) {
+    for (dkp_field f = dkp_no_field; dkp_next_field(&f, of);) {
         double v = dkp_field_value(c, &f);
         if (f.kind == '1') continue;
         if (dkp_holds(&f, facts) ? dkp_allowed(&f, c, v) : v == 0 || dkp_has_number(facts, &f)) continue;
@@ -7207,17 +7198,14 @@ static dk_status dkp_check_fields(const dk_config *c, int of, char *message) {
 static dk_status dkp_check_custom(const dk_schedule *s, int net, char *message) {
     double before = -1;
     for (int k = 0; k <= 8; k++) {
-        double t = s->t_min + (s->t_max - s->t_min) * k / 8, here;
+        double t = s->t_min + (s->t_max - s->t_min) * k / 8;
         dk_level l = dkp_at_t(s, t);
-        int good = l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma);
-        if (good && (here = dk_noise_level(l)) > before) {
-            before = here;
-            continue;
-        }
-        return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                               "%sschedule.fn at t = %g: alpha = %g, sigma = %g: must be finite and >= 0, and sigma/alpha "
-                               "must rise with t",
-                               net ? "network_" : "", t, l.alpha, l.sigma);
+        if (!(l.alpha >= 0 && l.sigma >= 0 && dkp_finite(l.alpha) && dkp_finite(l.sigma) && dk_noise_level(l) > before))
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "%sschedule.fn at t = %g: alpha = %g, sigma = %g: must be finite and >= 0, and sigma/alpha "
+                                   "must rise with t",
+                                   net ? "network_" : "", t, l.alpha, l.sigma);
+        before = dk_noise_level(l);
     }
     return DK_OK;
 }
@@ -7247,10 +7235,6 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
         return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
     if (!(s->t_max > s->t_min && s->t_max <= high))
         return dkp_fail(message, &"network_schedule.t_max"[skip], s->t_max, "within the family's times, > t_min");
-    if (s->family == DK_FAMILY_VE && !(s->sigma_min >= 1e-100)) /* its times are quotients of levels */
-        return dkp_fail(message, &"network_schedule.sigma_min"[skip], s->sigma_min, ">= 1e-100 on VE");
-    if (s->family == DK_FAMILY_VE && !(s->sigma_max <= 1e100))
-        return dkp_fail(message, &"network_schedule.sigma_max"[skip], s->sigma_max, "<= 1e100 on VE");
     return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
@@ -7263,24 +7247,11 @@ static int dkp_among(const char *words, const char *word) {
 
 /* Whether a recording function that reads the fields of these words reads this one, by whatever name. */
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
-    dkp_field g = dkp_no_field();
+    dkp_field g = dkp_no_field;
     while (dkp_next_field(&g, DKP_OF_SAMPLER))
         if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && dkp_among(words, dkp_short_name(&g)))
             return 1;
     return 0;
-}
-
-DKP_ONCE static void dkp_refuse_unread(dk_recorder *r, const char *field, double v, const char *fields) {
-    char allowed[DK_MESSAGE_SIZE];
-    dkp_text t = {allowed, sizeof allowed, 0};
-    if (r->status != DK_OK) return;
-    dkp_put(&t, "0: this method uses ");
-    for (const char *f = fields; *f; f++) {
-        if (*f == ' ') dkp_put(&t, ",");
-        dkp_put_char(&t, *f);
-    }
-    dkp_put(&t, *fields ? ", churn" : "churn");
-    r->status = dkp_fail_word(r->config->message, field, v, allowed);
 }
 
 DK_API void dkr_reads(dk_recorder *r, const char *fields) {
@@ -7289,17 +7260,23 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
                                 "rtol atol control h_init safety pcoeff icoeff dcoeff",
                                 r->own->pace ? "order" : "", dkp_quirk(r, DKP_QUIRKS_WITH_NUMBER) ? "quirk" : ""};
     const dk_sampler *s = &r->sampler;
-    for (dkp_field f = dkp_no_field(); dkp_next_field(&f, DKP_OF_SAMPLER) && r->status == DK_OK;) {
+    for (dkp_field f = dkp_no_field; dkp_next_field(&f, DKP_OF_SAMPLER) && r->status == DK_OK;) {
         double v = dkp_number_at((const char *)s + ((size_t)f.at - offsetof(dk_config, sampler)), &f);
         int fine = f.kind == 'q' || !dkp_set(v);
         for (int k = 0; k < DKP_COUNT(read) && !fine; k++) fine = dkp_field_is_read(&f, read[k]);
-        if (!fine) dkp_refuse_unread(r, f.name, v, fields);
+        if (fine) continue;
+        char allowed[DK_MESSAGE_SIZE];
+        dkp_text t = {allowed, sizeof allowed, 0};
+        dkp_put(&t, "0: this method uses ");
+        for (const char *at = fields; *at; at += strspn(at, " ")) {
+            for (; *at && *at != ' '; at++) dkp_put_char(&t, *at);
+            dkp_put(&t, ", ");
+        }
+        dkp_put(&t, "churn");
+        dkr_refuse(r, f.name, v, allowed);
     }
     if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
         dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
-    if (s->tableau && !dkp_among(fields, "tableau")) dkp_refuse_unread(r, "sampler.tableau", 1, fields);
-    if (s->exponential && !dkp_among(fields, "exponential"))
-        dkp_refuse_unread(r, "sampler.exponential", 1, fields);
 }
 
 static dk_status dkp_check_grid(const dk_config *c, char *message) {
@@ -7321,8 +7298,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->quirks & DK_QUIRK_SPARE_LEVEL && listed) return dkp_fail(message, "grid.spare", 1, "0: levels are taken verbatim");
     if (g->quirks & DK_QUIRK_BELOW_ONE && !dkp_flow_unit(&c->schedule))
         return dkp_fail(message, "grid.below_one", 1, "0 but for flow schedules");
-    if (g->sigma_min > 0 && g->spacing == DK_SPACING_LINEAR_QUADRATIC)
-        return dkp_fail(message, "grid.sigma_min", g->sigma_min, "0: this spacing ends at 0");
     if (g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL)
         return dkp_fail(message, "grid.full_steps", g->full_steps, "0 with grid.strength, which sets it");
     if (listed && g->level_count && last >= g->level_count) return dkp_fail(message, "steps", last, "below grid.level_count");
@@ -7342,6 +7317,11 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
                              "another: to begin at a level needs a spacing with a range, and grid.sigma_max = 0");
     if (g->spacing == DK_SPACING_LINEAR_QUADRATIC && g->n > 0 && g->n >= c->steps && g->n >= g->full_steps)
         return dkp_fail(message, "grid.linear_steps", g->n, ">= 0 and below steps");
+    if (g->way && !g->way->level) return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
+    if (g->rising && (g->travel || g->way))
+        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
+    if (g->travel && !listed) return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
+    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
     for (int i = 0; resampled && i < g->level_count; i++)
         if (!dkp_finite(g->levels[i]) || ((g->unit == DK_UNIT_SIGMA || g->unit == DK_UNIT_FLOW) && !(g->levels[i] > 0)))
             return dkp_fail(message, "grid.levels", g->levels[i], "finite, and > 0 where logs are taken");
@@ -7390,21 +7370,18 @@ static int dkp_read_fraction(const char **text, double *v) {
 static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
     const char *at = text ? text : "";
     for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
-        int good = 1;
-        double sum = 0;
-        for (int j = 0; j < row && good; j++) {
-            const char *end = at += strspn(at, " \t\n");
-            good = dkp_read_fraction(&end, &t->a[dkp_row(row) + j]) && strchr(" \t\n|~", *end);
-            if (good) sum += t->a[dkp_row(row) + j], at = end;
-        }
-        at += strspn(at, " \t\n");
-        if (good && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
+        double sum = 0, *a = &t->a[dkp_row(row)];
+        int n = 0;
+        const char *end = at += strspn(at, " \t\n");
+        while (n < row && dkp_read_fraction(&end, &a[n]) && strchr(" \t\n|~", *end))
+            sum += a[n++], at = end += strspn(end, " \t\n");
+        if (n == row && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
             return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
-        if (good && !*at) {
+        if (n == row && !*at) {
             t->stages = row - embedded, t->embedded = embedded;
             return DK_OK;
         }
-        if (!good || embedded || (*at != '|' && *at != '~'))
+        if (n < row || embedded || (*at != '|' && *at != '~'))
             return dkp_fail_saying(message, DK_ERROR_CONFIG,
                                    "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
                                    row, at);
@@ -7492,18 +7469,14 @@ static dk_status dkp_check_sampler(dk_config *c, char *message) {
     dk_sampler *s = &c->sampler;
     dkp_tableau tableau = {1, 0, {0}};
     dkp_phi_tableau exponential;
-    int embedded = 0;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK)
         return DK_ERROR_CONFIG;
     if (!dkp_controlled(c)) return DK_OK;
-    if (s->tableau) {
-        embedded = tableau.embedded;
-        if (embedded && !s->order) s->order = dkp_order_of(&tableau);
-    } else if (s->exponential) {
-        embedded = dkp_has_embedded(&exponential);
-        if (!s->order && !exponential.embedded) s->order = 2; /* it is judged by the first order step */
-    }
+    const int embedded = s->tableau ? tableau.embedded : s->exponential && dkp_has_embedded(&exponential);
+    if (s->tableau && embedded && !s->order) s->order = dkp_order_of(&tableau);
+    /* It is judged by the first order step. */
+    if (!s->tableau && s->exponential && !s->order && !exponential.embedded) s->order = 2;
     if (s->law == DK_LAW_SDE_NOISE && s->eta > 0)
         return dkp_fail_word(message, "sampler.law", (double)s->law,
                              "another with step-size control (rtol, atol), since a long step of it has no error estimate");
@@ -7584,7 +7557,34 @@ static dk_status dkp_resolve_table(dk_config *c, char *message) {
     return DK_OK;
 }
 
-/* What phases have is checked in the place of the config's own. */
+/* A phase's sampler and guidance are checked in the place of the config's, where they stay for the phases behind it. */
+static dk_status dkp_check_phase(dk_config *c, const dk_phase *p, const dk_guidance *own, int controlled, char *message) {
+    const int by_level = p->step == 0, steps = dkp_way_steps(c);
+    if (p->sampler) c->sampler = *p->sampler, dkp_default_sampler(&c->sampler);
+    if (p->guidance) c->guidance = *p->guidance;
+    if (p->step < 0 || p->step >= steps) return dkp_fail(message, "step", p->step, "0 .. steps - 1");
+    if (by_level ? !dkp_finite(p->level) : dkp_set(p->level))
+        return dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
+    if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1))
+        return dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
+    if (by_level && (p->unit || dkp_set(p->level) || p->sampler || p->guidance)) {
+        dk_level l = dkp_phase_start(c, p);
+        if (!(l.alpha >= 0 && l.sigma > 0))
+            return dkp_fail(message, "level", p->level, "a level of the schedule with noise, or step > 0");
+    }
+    if (p > c->phases && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
+    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
+    if (controlled || dkp_controlled(c))
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
+    if (p->sampler && c->sampler.grid)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
+    if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
+        dkp_check_guidance(c, own, message) != DK_OK)
+        return DK_ERROR_CONFIG;
+    return p->guidance ? dkp_check_ramps(&c->guidance, steps, message) : DK_OK;
+}
+
 static dk_status dkp_check_phases(dk_config *c, char *message) {
     const dk_sampler sampler = c->sampler;
     const dk_guidance guidance = c->guidance;
@@ -7595,57 +7595,23 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
     if ((double)c->phase_count * dkp_way_steps(c) > 1e7) /* each step looks for its own */
         return dkp_fail(message, "phase_count", c->phase_count, "at most 10000000 divided by the steps that are run");
     for (int k = 0; k < c->phase_count && status == DK_OK; k++) {
-        const dk_phase *p = &c->phases[k];
-        int by_level = p->step == 0, any = p->unit || dkp_set(p->level) || p->sampler || p->guidance;
-        if (p->sampler) c->sampler = *p->sampler, dkp_default_sampler(&c->sampler);
-        if (p->guidance) c->guidance = *p->guidance;
-        if (p->step < 0 || p->step >= dkp_way_steps(c)) status = dkp_fail(message, "step", p->step, "0 .. steps - 1");
-        else if (by_level ? !dkp_finite(p->level) : dkp_set(p->level)) status = dkp_fail(message, "level", p->level, by_level ? "finite" : "0 with step");
-        else if ((unsigned)p->unit >= (by_level ? (unsigned)DK_UNIT_COUNT : 1)) status = dkp_fail(message, "unit", (double)p->unit, "a dk_unit, default with step");
-        else if (by_level && any && !(dkp_phase_start(c, p).alpha >= 0 && dkp_phase_start(c, p).sigma > 0)) status = dkp_fail(message, "level", p->level, "a level of the schedule with noise, or step > 0");
-        else if (k && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
-            status = dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
-        else if (!c->sampler.record) status = dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
-        else if (controlled || dkp_controlled(c)) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
-        else if (p->sampler && c->sampler.grid) status = dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
-        else if ((status = dkp_check_fields(c, DKP_OF_SAMPLER, message)) == DK_OK && (status = dkp_check_sampler(c, message)) == DK_OK)
-            status = dkp_check_guidance(c, &guidance, message);
-        if (status == DK_OK && p->guidance) status = dkp_check_ramps(&c->guidance, dkp_way_steps(c), message);
-        if (status == DK_OK) continue;
         char what[DK_MESSAGE_SIZE];
-        memcpy(what, message, sizeof what);
-        dkp_fail_saying(message, status, "phases[%d], %s", k, what);
+        status = dkp_check_phase(c, &c->phases[k], &guidance, controlled, what);
+        if (status != DK_OK) dkp_fail_saying(message, status, "phases[%d], %s", k, what);
     }
     c->sampler = sampler, c->guidance = guidance;
     return status;
 }
 
-/* adams2, adams3 and their like have the power grid where none is named. */
-static int dkp_goes_with_power(const dk_sampler *s) {
-    return s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW;
-}
-
-static dk_spacing dkp_default_spacing(const dk_config *c, int adams) {
+static dk_spacing dkp_default_spacing(const dk_config *c) {
+    const dk_sampler *s = &c->sampler;
     const dk_grid *g = &c->grid;
-    int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
+    const int adams = s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW; /* adams2 and its like */
+    const int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
     if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
     return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;
-}
-
-static dk_status dkp_resolve_travel(const dk_config *c, char *message) {
-    const dk_grid *g = &c->grid;
-    if (g->way && !g->way->level)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "grid.way->level = NULL: must be a function");
-    if (g->rising && (g->travel || g->way))
-        return dkp_fail(message, "grid.rising", 1, "0 on a way that goes back up (grid.travel, grid.way)");
-    if (g->travel && g->spacing != DK_SPACING_LEVELS)
-        return dkp_fail(message, "grid.travel", 1, "0: it is for a list of levels (dk_grid_levels)");
-    if (g->travel && g->way) return dkp_fail(message, "grid.travel", 1, "0 with grid.way");
-    int steps = dkp_way_steps(c);
-    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
-    return DK_OK;
 }
 
 /* Which part of the grid is run: from a level on, or some of its steps. */
@@ -7704,7 +7670,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     dkp_default_sampler(&c->sampler);
     if (c->sampler.grid && c->sampler.grid(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
-        g->spacing = dkp_default_spacing(c, dkp_goes_with_power(&c->sampler));
+        g->spacing = dkp_default_spacing(c);
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }
@@ -7736,14 +7702,14 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
                         "below the range's lower end (set grid.sigma_min above it)");
     if (c->start == DK_START_STATE && dkp_set(c->start_excess))
         return dkp_fail(message, "start_excess", c->start_excess, "0 with start = state");
-    if (dkp_resolve_steps(c, message) != DK_OK || dkp_resolve_travel(c, message) != DK_OK ||
-        dkp_check_ramps(&c->guidance, dkp_way_steps(c), message) != DK_OK ||
-        dkp_check_phases(c, message) != DK_OK)
-        return DK_ERROR_CONFIG;
+    if (dkp_resolve_steps(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    const int steps = dkp_way_steps(c);
+    if (steps < 1 || steps > 1000000) return dkp_fail(message, "steps with time travel", steps, "1 .. 1000000");
+    if (dkp_check_ramps(&c->guidance, steps, message) != DK_OK || dkp_check_phases(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (c->guidance.zero_init >= c->steps) /* what the grid has left of them */
         return dkp_fail(message, "guidance.zero_init", c->guidance.zero_init, "below the steps that are run");
     double most = c->sampler.sde.langevin_step > 0 ? 1000000 : 32766; /* a norm each without it */
-    if ((double)dkp_way_steps(c) * c->sampler.sde.langevin_steps > most)
+    if ((double)steps * c->sampler.sde.langevin_steps > most)
         return dkp_fail(message, "sampler.langevin_steps", c->sampler.sde.langevin_steps,
                         "at most 1000000 divided by the steps that are run, without langevin_step 32766 divided by them");
     return DK_OK;
@@ -7853,51 +7819,51 @@ static int dkp_read_ramps(const char *s, dk_ramp ramps[DK_RAMPS]) {
     return 0;
 }
 
-/* Whether the value is one of the field's, which then has it. */
+/* Whether the value is one of the field's, which then has it; else it may have anything. */
 static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
     char *to = (char *)c + f->at;
-    int whole = 0;
-    double real = 0;
-    uint64_t large = 0;
+    const dk_way *way;
+    int whole; /* an int, or an enum of its size */
+    double real;
+    uint64_t large;
     size_t size;
-    const dk_way *way = NULL;
     switch (f->kind) {
     case 'n':
     case 'l':
     case 'f':
     case 'q': return 0;
+    case 's': return dkp_read_ramps(value, c->guidance.ramps);
     case 'w':
         way = dkp_way_by_name(value);
-        if (!way && strcmp(value, "none") != 0) return 0;
         memcpy(to, &way, sizeof way); /* NOLINT(bugprone-sizeof-expression): the pointer itself */
-        return 1;
-    case 's': return dkp_read_ramps(value, c->guidance.ramps);
+        return way || strcmp(value, "none") == 0;
     case 'u':
     case 'z':
-        if (!*value || !dkp_parse_whole(value, f->kind == 'z' ? (size_t)-1 : ~(uint64_t)0, &large)) return 0;
+        if (!*value || !dkp_parse_whole(value, f->kind == 'u' ? ~(uint64_t)0 : (size_t)-1, &large)) return 0;
         size = (size_t)large;
         if (f->kind == 'u') memcpy(to, &large, sizeof large);
         else memcpy(to, &size, sizeof size);
         return f->kind == 'u' || size > 0;
     case 'c':
-        if ((whole = dkp_parse_choice(f->allowed, value)) < 0) return 0;
-        break;
-    default:
-        if (!dkp_read_real(&value, &real) || *value || !dkp_allowed(f, NULL, real)) return 0;
-        if (f->kind == '1') real -= 1;
-        if (f->kind == 'r' || f->kind == 'R' || f->kind == '1') {
-            memcpy(to, &real, sizeof real);
-            return 1;
-        }
-        if (floor(real) < real || fabs(real) > 2147483647) return 0;
-        whole = (int)real;
-        if (f->kind == 'b') { /* one bit of the word */
-            int bits;
-            memcpy(&bits, to, sizeof bits);
-            whole = whole ? bits | (int)f->facts : bits & ~(int)f->facts;
-        }
+        whole = dkp_parse_choice(f->allowed, value);
+        memcpy(to, &whole, sizeof whole);
+        return whole >= 0;
+    default: break;
     }
-    memcpy(to, &whole, sizeof whole); /* an int, or an enum of its size */
+    if (!dkp_read_real(&value, &real) || *value || !dkp_allowed(f, NULL, real)) return 0;
+    if (f->kind == '1') real -= 1;
+    if (strchr("rR1", f->kind)) {
+        memcpy(to, &real, sizeof real);
+        return 1;
+    }
+    if (floor(real) < real || fabs(real) > 2147483647) return 0;
+    whole = (int)real;
+    if (f->kind == 'b') { /* one bit of the word */
+        int bits;
+        memcpy(&bits, to, sizeof bits);
+        whole = whole ? bits | (int)f->facts : bits & ~(int)f->facts;
+    }
+    memcpy(to, &whole, sizeof whole);
     return 1;
 }
 
@@ -7926,14 +7892,12 @@ static int dkp_next_setting(const char **text, char word[DKP_WORD], char **value
 /* dkp_set_field, but ends of a schedule's times that are its family's stay that where they change with the field. */
 static int dkp_set_field_of(dk_config *c, const dkp_field *f, const char *value) {
     dk_schedule *s = f->of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule, before = *s, after;
-    const int of_range = f->at == (int)((char *)&s->t_min - (char *)c) || f->at == (int)((char *)&s->t_max - (char *)c);
-    if (!dkp_set_field(c, f, value)) return 0;
-    if (!(f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK)) || of_range) return 1;
+    const int good = dkp_set_field(c, f, value);
     after = *s;
     dkp_set_range(&before), dkp_set_range(&after);
     if (!dkp_set(s->t_min - before.t_min)) s->t_min = after.t_min;
     if (!dkp_set(s->t_max - before.t_max)) s->t_max = after.t_max;
-    return 1;
+    return good;
 }
 
 /* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
@@ -7977,7 +7941,7 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
 
 /* NULL past the end. */
 static const char *dkp_field_name(int i) {
-    dkp_field f = dkp_no_field();
+    dkp_field f = dkp_no_field;
     while (i >= 0 && dkp_next_field(&f, DKP_OF_ALL)) i--;
     return i < 0 ? dkp_short_name(&f) : NULL;
 }
@@ -8006,8 +7970,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 7; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            f.name = NULL;
-            if (value) dkp_find_field(&set, word, &f);
+            dkp_find_field(&set, value ? word : "", &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));

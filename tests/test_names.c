@@ -440,6 +440,7 @@ static void one_door_sets_everything(void **state) {
         {"sampler=exponential/res_3s_krogstd", "sampler \"exponential/res_3s_krogstd\" is not known; nearest: res_3s"},
         {"grid.final_value=0.1", "setting \"grid.final_value=0.1\": must be 0 but for grid.final = value"},
         {"eta=-1", "setting \"eta=-1\": must be >= 0"},
+        {"sampler=euler tableau=1", "setting \"tableau=1\": must be set by the program"},
         {"prediction=flow", "setting \"prediction=flow\": must be default|x0|eps|v|velocity|score|edm"},
         {"schedule=\"edm", "setting \"schedule\": must be field=value, shorter than 63 characters, in quotes where the value has spaces"},
         {"eta", "setting \"eta\": must be field=value, shorter than 63 characters, in quotes where the value has spaces"},

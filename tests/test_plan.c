@@ -807,6 +807,7 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"ddim", "snr=0.1", "sampler.snr = 0.1: must be 0"},
         {"ddim", "evals=8", "sampler.quirk = 8: must be 0: this method uses gauge, "},
         {"smld", "law=sde", "sampler.law = sde: must be 0"},
+        {"seeds_2", "snr=1", "noise_min, noise_max, time_uniform, time_quadratic, churn"},
         {"own", "alpha=0.5 order=3", NULL},
         {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method uses order, alpha, churn"},
         {"dpmpp_2m", "churn=1 churn_min=0.1 noise_min=0.5 eta=0.5", NULL},

@@ -6,10 +6,10 @@
 
 /* Any field that dk_config_set knows, past its check. */
 static void set_field(fuzz_input *in, dk_config *c) {
-    dkp_field row = dkp_no_field(), *f = &row;
+    dkp_field row = dkp_no_field, *f = &row;
     unsigned count = 0;
     while (dkp_next_field(f, DKP_OF_ALL)) count++;
-    row = dkp_no_field();
+    row = dkp_no_field;
     for (unsigned n = fuzz_below(in, count); dkp_next_field(f, DKP_OF_ALL) && n; n--) continue;
     char *at = (char *)c + f->at;
     double real = fuzz_real(in);
