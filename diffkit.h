@@ -5909,7 +5909,7 @@ static int dkp_rounds_to(uint64_t bits, const char *digit, const char *end, int 
 static void dkp_put_digits(dkp_text *t, double v, int n, int most) {
     double size = fabs(v);
     if (v < 0) dkp_put(t, "-");
-    if (!(size <= 1.7976931348623157e308)) {
+    if (!dkp_finite(v)) {
         dkp_put(t, size > 0 ? "inf" : "nan");
         return;
     }
@@ -6042,12 +6042,10 @@ static int dkp_read_real(const char **text, double *v) {
     *text = s;
     int size = e < 0 ? -e : e;
     for (int i = 0; i < size && i < 22; i++) tens *= 10;
-    if (!count || count + e < -330) {
+    if (!count) {
         *v = 0;
     } else if (count < 16 && size < 23) {
         *v = e < 0 ? head / tens : head * tens; /* both are exact, and rounded once */
-    } else if (count + e > 310) {
-        *v = HUGE_VAL;
     } else { /* from a double that is near */
         int k = e + (count > 17 ? count - 17 : 0), half = k / 2;
         double close = head * dkp_pow(10, half) * dkp_pow(10, k - half);
@@ -7217,7 +7215,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
-        return dkp_fail_word(message, "network_schedule.family", 0, "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
+        return dkp_fail_word(message, "network_schedule.family", 0,
+                             "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
     for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
@@ -7491,8 +7490,8 @@ static dk_status dkp_check_guidance(const dk_config *c, const dk_guidance *own, 
     if ((g->hook && (g->hook != own->hook || g->hook_user != own->hook_user)) ||
         (g->guider && (g->guider != own->guider || g->guider_user != own->guider_user || g->memory != own->memory)))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
-                             "guidance.hook and guider: a schedule or a phase must leave them, their users and memory, or make the "
-                             "function NULL: the run calls the config's");
+                             "guidance.hook and guider: a schedule or a phase must leave them, their users and memory, or make "
+                             "the function NULL: the run calls the config's");
     if (dkp_check_fields(c, DKP_OF_GUIDANCE, message) != DK_OK) return DK_ERROR_CONFIG;
     if (dkp_controlled(c) &&
         (dkp_guided_by_norms(g) || g->quantile > 0 || g->zero_init || g->start > 0 || g->stop > 0 || dkp_ramps(g)))
@@ -7514,7 +7513,8 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must have finite scales, for 0 .. 1000000 steps each");
     int listed = dkp_scale_at(g, 0, steps, &scale);
     if (listed == steps) return DK_OK;
-    return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed, steps);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed,
+                           steps);
 }
 
 static dk_status dkp_check_table(const dk_table *t, char *message) {
@@ -7806,15 +7806,14 @@ static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
 static int dkp_read_ramps(const char *s, dk_ramp ramps[DK_RAMPS]) {
     memset(ramps, 0, DK_RAMPS * sizeof *ramps);
     if (strcmp(s, "none") == 0) return 1;
-    for (dk_ramp *r = ramps; r < ramps + DK_RAMPS; r++) {
+    for (dk_ramp *r = ramps; r < ramps + DK_RAMPS; r++, s++) {
         double steps = 0;
         if (!dkp_read_real(&s, &r->from)) return 0;
         r->to = r->from;
         if (strncmp(s, "to", 2) == 0 && (s += 2, !dkp_read_real(&s, &r->to))) return 0;
         if (*s == 'x' && (s++, !dkp_read_real(&s, &steps) || !(steps >= 1 && steps <= 1000000))) return 0;
         r->steps = (int)steps;
-        if (!*s || *s != '+' || r->steps < steps) return !*s && r->steps >= steps;
-        s++;
+        if (*s != '+' || r->steps < steps) return !*s && r->steps >= steps;
     }
     return 0;
 }
@@ -7949,7 +7948,8 @@ static const char *dkp_field_name(int i) {
 static dk_status dkp_fail_setting(char *message, const char *word, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "setting \"%s%s%s\": ", word, value ? "=" : "", value ? value : "");
-    if (allowed || !value) dkp_say(&t, "must be %s", allowed ? allowed : "field=value, shorter than 63 characters, in quotes where the value has spaces");
+    if (!value) allowed = "field=value, shorter than 63 characters, in quotes where the value has spaces";
+    if (allowed) dkp_say(&t, "must be %s", allowed);
     else dkp_put(&t, "no such field"), dkp_put_nearest(&t, dkp_field_name, word, 3);
     return dkp_fail_with(&t, DK_ERROR_CONFIG);
 }
