@@ -595,8 +595,8 @@ typedef struct dk_sampler {
     unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
     double quirk;    /* the number that one of them takes */
 
-    dk_unknown_fn unknown; /* private: the name is not known */
-    dk_status (*grid)(struct dk_config *c, char *message); /* private: checks a table, and gives the config its levels */
+    /* Private: checks a table and gives the config its levels, or refuses a name that is not known. */
+    dk_status (*check)(struct dk_config *c, char *message);
 } dk_sampler;
 
 /* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
@@ -1519,7 +1519,7 @@ static dk_status dkp_fail(char *message, const char *field, double value, const 
 static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
-static dk_status dkp_unknown_sampler(char *message, const char *part, const char *name);
+static dk_status dkp_unknown_sampler(dk_config *c, char *message);
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
@@ -4441,14 +4441,14 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
     dk_sampler s = dkp_sampler(name ? name : "(NULL)", NULL);
-    s.unknown = dkp_unknown_sampler;
+    s.check = dkp_unknown_sampler;
     if (name) dkp_sampler_by_name(name, &s);
     return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     dk_sampler s = dkp_sampler(table && table->name[0] ? table->name : "table", dkp_record_table);
-    s.user = table, s.grid = dkp_resolve_table;
+    s.user = table, s.check = dkp_resolve_table;
     return s;
 }
 
@@ -6125,20 +6125,30 @@ static dk_status dkp_fail_name(char *message, const char *part, const char *name
 }
 
 /* The struct of an unknown name has one of these, so that no program has lists of names that it does not look into. */
-#define DKP_UNKNOWN(part)                                                                                          \
-    static const char *dkp_##part##_name(int i) { return dk_##part##_at(i) ? dk_##part##_at(i)->name : NULL; }    \
-    static dk_status dkp_unknown_##part(char *message, const char *of, const char *name) {                         \
-        return dkp_fail_name(message, of, name, dkp_##part##_name);                                                \
-    }
-DKP_UNKNOWN(sampler)
-DKP_UNKNOWN(grid)
-DKP_UNKNOWN(schedule)
-#undef DKP_UNKNOWN
+static const char *dkp_sampler_name(int i) { return dk_sampler_at(i) ? dk_sampler_at(i)->name : NULL; }
+static const char *dkp_grid_name(int i) { return dk_grid_at(i) ? dk_grid_at(i)->name : NULL; }
+static const char *dkp_schedule_name(int i) { return dk_schedule_at(i) ? dk_schedule_at(i)->name : NULL; }
+static dk_status dkp_unknown_sampler(dk_config *c, char *message) {
+    return dkp_fail_name(message, "sampler", c->sampler.name, dkp_sampler_name);
+}
+static dk_status dkp_unknown_grid(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_grid_name);
+}
+static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name) {
+    return dkp_fail_name(message, part, name, dkp_schedule_name);
+}
 
 /* A struct that has a name and nothing else. */
 static dk_status dkp_fail_unknown(char *message, const char *part, const char *name, dk_unknown_fn unknown) {
     if (unknown) return unknown(message, part, name);
     return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s = \"%s\": must be taken by its name with dk_config_set", part, name);
+}
+
+static dk_status dkp_fail_sampler(dk_config *c, char *message) {
+    if (c->sampler.check) return c->sampler.check(c, message);
+    return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                           "sampler = \"%s\": must be taken by its name with dk_config_set, or have its function in record",
+                           c->sampler.name);
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
@@ -6644,7 +6654,7 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
 
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
     if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
-        request->batch < 1 || request->dim < 1)
+        (source->fn && source->kind > DK_NOISE_PHILOX) || request->batch < 1 || request->dim < 1)
         return DK_ERROR_CONFIG;
     return dkp_fill(source, request, NULL, out);
 }
@@ -7332,7 +7342,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.grid != NULL;
+    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.check != NULL;
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7574,10 +7584,10 @@ static dk_status dkp_check_phase(dk_config *c, const dk_phase *p, const dk_guida
     }
     if (p > c->phases && (p->step ? p->step <= p[-1].step : !p[-1].step && !(dkp_phase_level(c, p) < dkp_phase_level(c, p - 1))))
         return dkp_fail_text(message, DK_ERROR_CONFIG, "step or level: must come after that of the phase before");
-    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
+    if (!c->sampler.record) return dkp_fail_sampler(c, message);
     if (controlled || dkp_controlled(c))
         return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
-    if (p->sampler && c->sampler.grid)
+    if (p->sampler && c->sampler.check)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, own, message) != DK_OK)
@@ -7668,13 +7678,13 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (dkp_check_schedule(c, net, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     dkp_default_sampler(&c->sampler);
-    if (c->sampler.grid && c->sampler.grid(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!c->sampler.record) return dkp_fail_sampler(c, message);
+    if (c->sampler.check && c->sampler.check(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
         g->spacing = dkp_default_spacing(c);
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
             g->rounding = DK_ROUND_NEAREST;
     }
-    if (!c->sampler.record) return dkp_fail_unknown(message, "sampler", c->sampler.name, c->sampler.unknown);
     if (dkp_check_fields(c, DKP_OF_PLAN | DKP_OF_GRID | DKP_OF_SAMPLER, message) != DK_OK ||
         dkp_check_grid(c, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, &c->guidance, message) != DK_OK)
@@ -7730,6 +7740,8 @@ static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, 
     const dk_noise_request q = dkp_noise_of_config(c);
     const dkp_generator *generator;
     if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);
+    if (s->fn && s->kind > DK_NOISE_PHILOX)
+        return dkp_fail(message, &"step_noise"[skip], (int)s->kind, "0 (default) with a noise function of your own");
     if (s->bits && !(other && (s->bits == 32 || s->bits == 64)))
         return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
     if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
@@ -7928,8 +7940,10 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
     if (strcmp(part, "sampler") == 0) return dk_config_named(c, name) == DK_OK;
 #endif
     if (strcmp(part, "sampler") == 0) {
-        c->sampler = dk_sampler_named(name), unknown = c->sampler.unknown;
-    } else if (strcmp(part, "grid") == 0) {
+        c->sampler = dk_sampler_named(name);
+        return c->sampler.record || c->sampler.check(c, c->message) == DK_OK;
+    }
+    if (strcmp(part, "grid") == 0) {
         c->grid = dk_grid_named(name), unknown = c->grid.unknown;
     } else {
         dk_schedule *s = strcmp(part, "schedule") == 0 ? &c->schedule : &c->network_schedule;
@@ -11321,9 +11335,9 @@ static int dkp_find(const char *text, dkp_found *f, dkp_span *rest) {
     return 0;
 }
 
-static dk_status dkp_unknown_pair(char *message, const char *part, const char *name) {
-    return dkp_fail_saying(message, DK_ERROR_CONFIG, "%s \"%s\" is a sampler and a grid: take both with dk_config_named", part,
-                           name);
+static dk_status dkp_unknown_pair(dk_config *c, char *message) {
+    return dkp_fail_saying(message, DK_ERROR_CONFIG, "sampler \"%s\" is a sampler and a grid: take both with dk_config_named",
+                           c->sampler.name);
 }
 
 static void dkp_set_found(dk_config *c, const dkp_found *f) {
@@ -11339,7 +11353,7 @@ static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dk_config c;
     if (!dkp_find(name, &f, &rest)) return;
     memset(&c, 0, sizeof c);
-    if (f.asked_grid) s->unknown = dkp_unknown_pair;
+    if (f.asked_grid) s->check = dkp_unknown_pair;
     else dkp_set_found(&c, &f), *s = c.sampler;
 }
 

@@ -502,7 +502,7 @@ static void messages_name_words_and_calls(void **state) {
     c.sampler.name = "heun";
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c),
-                        "sampler = \"heun\": must be taken by its name with dk_config_set");
+                        "sampler = \"heun\": must be taken by its name with dk_config_set, or have its function in record");
     c.sampler = dk_sampler_named("eulr");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "sampler \"eulr\" is not known; nearest: euler, heun, edm");

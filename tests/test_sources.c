@@ -604,6 +604,21 @@ static void what_cannot_be_drawn_is_refused(void **state) {
     c.step_noise.fn = give_number, c.step_noise.seed_offset = 1;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(dk_message(&c), "step_noise.seed_offset = 1: must be 0 with a noise function of your own");
+    c.step_noise.seed_offset = 0, c.step_noise.kind = DK_NOISE_TORCH_CPU;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "step_noise = 3: must be 0 (default) with a noise function of your own");
+    c = check_config("flow", "euler", 4);
+    c.noise.fn = give_number, c.noise.kind = DK_NOISE_BROWNIAN;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "noise = 2: must be 0 (default) with a noise function of your own");
+    c.noise.kind = DK_NOISE_DEFAULT;
+    assert_int_equal(dk_resolve(&c), DK_OK);
+    assert_int_equal(dk_resolve(&c), DK_OK); /* what it resolves to is taken again */
+    const dk_noise_request request = {0, 0, 1, 1, 1.0 / 3, 1e301, 0, 0, 1, 1, 77, 0, NULL};
+    dk_real number;
+    assert_int_equal(dk_noise_fill(&c.noise, &request, &number), DK_OK);
+    c.noise.kind = DK_NOISE_NUMPY;
+    assert_int_equal(dk_noise_fill(&c.noise, &request, &number), DK_ERROR_CONFIG);
     const uint64_t seeds[2] = {1, 4294967296u};
     c = check_config("flow", "euler", 4);
     c.noise = source_of(DK_NOISE_NUMPY), c.batch = 2, c.seeds = seeds, c.first_sample = 3; /* which seeds replace */
