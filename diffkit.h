@@ -21,9 +21,9 @@
            Document        >>idea  >>calling  >>rules  >>words  >>build
            Declarations    >>decl-status  >>decl-schedule  >>decl-model  >>decl-grid  >>decl-sampler
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
-                           for samplers, back ends and tools: >>decl-plan  >>decl-state  >>decl-recorder
-                           >>decl-backend  >>decl-names  >>decl-quirks
-           Implementation  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
+                           for samplers, callbacks, back ends and tools: >>decl-plan  >>decl-state
+                           >>decl-recorder  >>decl-callbacks  >>decl-backend  >>decl-names  >>decl-quirks
+           Implementation  >>compilers  >>ahead  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
            >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>slots  >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
@@ -73,14 +73,14 @@
        - Noise is a pure function of (seed, sample, draw, element): batch size, resumption and tiling do
          not change it. float and double builds draw the same noise. dk_config.noise and step_noise name other
          sources: those of PyTorch and NumPy, a Brownian path, the user's own.
-       - An error is a status and a message that names field and value. x stays readable. NULL for what must be there is
-         such an error, too, in every call with a config, a run or a plan.
-       - A callback may run the library, and look at the run that calls it; to take that one further, save, load or end it
+       - An error is a status and a message that names field and value. x stays readable. A pointer that is NULL and must
+         not be is such an error, too, in every call with a config, a run or a plan.
+       - A callback may run the library. It may look at the run that calls it; to continue, save, load or end that run
          from within dk_next is refused with DK_ERROR_ORDER.
        - It does not: print, abort, read the clock or the locale, keep globals, or allocate when memory
          is passed in. It has no writable data.
-       - It raises no floating point exception but inexact and underflow, while numbers are finite: it runs where the others
-         trap. clang needs -ffp-exception-behavior=maytrap for that.
+       - While numbers are finite, it raises no floating point exception but inexact and underflow, so the others may trap.
+         clang needs -ffp-exception-behavior=maytrap for that.
        - It takes less than 16 KiB of stack, compiled with -O2.
 
    >>words  WORDS AND LETTERS
@@ -105,19 +105,17 @@
        DK_STATIC                every function static: for copies that must not meet
        DK_API                   what stands before every function, in place of extern: __declspec(dllexport), e.g., or
                                 __attribute__((visibility("default")))
-       DK_MALLOC(n), DK_FREE(p) allocator for calls that bring no memory; DK_NO_MALLOC: no allocator,
-                                such calls return DK_ERROR_MEMORY
-       DK_OPENMP                threads = 0 is OpenMP's number of threads; it is 1 otherwise, for a host may have filled the
-                                machine already
+       DK_MALLOC(n), DK_FREE(p) the allocator of calls that bring no memory
+       DK_NO_MALLOC             no allocator: such calls return DK_ERROR_MEMORY
+       DK_OPENMP                threads = 0 means OpenMP's number of threads. Without this option it means 1
        DK_NO_PEERS              no book three: no names, files, generators and lists of other programs, and no samplers that
                                 only they have or name
-       DK_NO_DISPATCH           no look at the processor (which takes __cpu_model from libgcc or compiler-rt, on x86-64):
-                                noise with the vectors that the compiler's flags allow
-                                (same numbers), where gcc and clang on x86-64 would take AVX2 or AVX-512
+       DK_NO_DISPATCH           noise is made with the vectors that the compiler's flags allow. Without this option gcc and
+                                clang on x86-64 take AVX2 or AVX-512 where the processor has it, and need __cpu_model of
+                                libgcc or compiler-rt. The numbers are the same
        Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
-       -ffast-math does not hold for this header: same numbers. clang needs -ffp-contract=off behind it where the target has
-       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags: the old floating point unit rounds
-       otherwise.
+       -ffast-math changes no number: this header takes it back. clang needs -ffp-contract=off behind it where the target has
+       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags, since x87 rounds differently.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -191,16 +189,16 @@ typedef char dk_enums_are_ints[sizeof(dk_status) == sizeof(int) ? 1 : -1];
 
 /* The status in words; never NULL. */
 DK_API const char *dk_status_text(dk_status status);
-/* DK_VERSION of the implementation: another than the header's where two versions have met. */
+/* DK_VERSION of the implementation. It differs from the header's where two versions have met. */
 DK_API int dk_version(void);
 
 enum {
-    DK_MESSAGE_SIZE = 240,
-    DK_MAX_TERMS = 20,
-    DK_MAX_STAGES = 16,
-    DK_SAID = 256,
-    DK_BRANCHES = 6,
-    DK_RAMPS = 6
+    DK_MESSAGE_SIZE = 240, /* bytes of a message */
+    DK_MAX_TERMS = 20,     /* of a row of a plan */
+    DK_MAX_STAGES = 16,    /* of a Runge-Kutta method */
+    DK_SAID = 256,         /* terms for which a sum stays valid while recording */
+    DK_BRANCHES = 6,       /* of guidance */
+    DK_RAMPS = 6           /* of its scale */
 };
 
 struct dk_config;
@@ -209,6 +207,8 @@ struct dk_run;
 struct dk_recorder;
 typedef struct dk_plan dk_plan;
 typedef struct dk_run dk_run;
+typedef struct dk_outputs dk_outputs;
+typedef struct dk_noise_request dk_noise_request;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -217,7 +217,7 @@ typedef struct dk_named {
     const char *name, *about;
 } dk_named;
 
-/* Says in a message that a part of a config has a name which is not known, and what is near. */
+/* Refuses the unknown name of a part of a config. */
 typedef dk_status (*dk_unknown_fn)(char *message, const char *part, const char *name);
 
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
@@ -264,34 +264,33 @@ typedef enum dk_betas {
     DK_BETAS_COUNT
 } dk_betas;
 
-/* A user's schedule: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
-   d_alpha and d_sigma (d/dt) may be left alone: then they are taken by central differences. */
+/* A schedule of your own: fill alpha and sigma at t; alpha/sigma must fall strictly with t.
+   d_alpha and d_sigma (d/dt) may be left alone: central differences take their place. */
 typedef void (*dk_schedule_fn)(void *user, double t, double *alpha, double *sigma, double *d_alpha,
                                double *d_sigma);
 
 /* A noise schedule is a plain value. Make it with one of the functions below, then edit at will. */
 typedef struct dk_schedule {
-    const char *name; /* as given to dk_schedule_named; NULL: it was made otherwise */
+    const char *name; /* of dk_schedule_named */
     dk_family family;
     double t_min, t_max; /* range of t that grids span; t_max 0: to the family's end; both 0: all of the family's range */
     double shift;        /* flow, VP discrete: multiplies sigma/alpha; 0: 1. Flow: sigma = shift t / (1 + (shift - 1) t) */
     double sigma_min, sigma_max; /* VE, EDM; VP cosine: sigma/alpha stays between them, 0: no limit */
     double cosine_offset;        /* VP cosine: s; Nichol & Dhariwal 2021: 0.008 */
-    double cosine_power;         /* VP cosine: p, for t stands t^p up to 1, else 1 - (1 - t)^p; 0: 1; Wuerstchen, Pernias et al. 2023 */
+    double cosine_power;         /* VP cosine: p; t becomes t^p, above p = 1 it becomes 1 - (1 - t)^p; 0: 1; Wuerstchen, Pernias et al. 2023 */
     double beta_min, beta_max;   /* VP, sub-VP: beta(t) = beta_min + t (beta_max - beta_min); VP discrete: first, last */
     dk_betas betas;              /* VP discrete: how they are spaced in between */
     int timesteps;               /* VP discrete: number of training timesteps T, t = 0 .. T-1; flow: size of the
                                     table t = 1/T, 2/T .. 1 that some grids pick from, 0: 1000 */
     int zero_terminal_snr;        /* VP discrete: 1: rescaled so that alpha(T-1) = 0 (Lin et al. 2023) */
-    unsigned quirks;              /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    unsigned quirks;              /* a sum of DK_QUIRK_..., see >>decl-quirks */
     const double *alphas_cumprod; /* VP discrete from a table of T numbers, read while recording */
     dk_schedule_fn fn;            /* custom, with t from t_min (least noise) to t_max */
     void *user;
-    dk_unknown_fn unknown; /* private: the name is not known */
+    dk_unknown_fn unknown; /* private: says that the name is not known */
 } dk_schedule;
 
-/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu).
-   Grids that pick from a table find 1000 levels, t = 1/1000 .. 1, unless you set timesteps. */
+/* alpha = 1 - sigma, sigma = t shifted. Liu et al. 2022, Lipman et al. 2022; shift: Esser et al. 2024, eq. 23; Flux: exp(mu). */
 DK_API dk_schedule dk_flow(double shift);
 /* alpha = 1, sigma = sigma_min (sigma_max/sigma_min)^t, t in [0, 1]. Song et al. 2021, eq. 9. */
 DK_API dk_schedule dk_ve(double sigma_min, double sigma_max);
@@ -307,8 +306,7 @@ DK_API dk_schedule dk_vp_scaled_linear(void); /* Stable Diffusion: sqrt(beta) li
 DK_API dk_schedule dk_vp_table(const double *alphas_cumprod, int timesteps);
 /* Outside [t_min, t_max] t stays at the end while sigma/alpha goes on. */
 DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_min, double t_max);
-/* By name, with customary numbers. One that is not known gives the default of a zero struct, which is refused with the
-   nearest names. */
+/* By name, with customary numbers. With an unknown name every call refuses the config and says the nearest names. */
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
@@ -340,11 +338,11 @@ typedef enum dk_number {
 
 /* ---------------------------------------------------------------------- >>decl-grid  Time grids */
 
-/* How levels are spaced: X(enumerator, name, traits, last level, a, b, n, what it is). a, b and n are the spacing's own numbers
-   in dk_grid, with what 0 stands for. The table that some pick from has the T levels that a discrete schedule was trained
-   on, k = 0 .. T-1: timestep k of VP discrete, t = (k+1)/T of flow. Traits: T picks from it; u, s and a need ends with a finite
-   u, sigma > 0 and alpha > 0; e has ends of its own; d needs D at an end where u is infinite; t has no level below the table's on
-   flow; 1 takes a level that comes twice once, which can make fewer steps. */
+/* How levels are spaced: X(enumerator, name, traits, last level, a, b, n, what it is). a, b and n are what dk_grid's numbers of
+   these names stand for at 0. "Timesteps" are picked from a table of the T levels that a discrete schedule was trained on,
+   k = 0 .. T-1: timestep k of VP discrete, t = (k+1)/T of flow. Traits: T picks from the table. u, s and a need ends with a
+   finite u, sigma > 0 and alpha > 0. e has ends of its own. d needs D at an end where u is infinite. t has no level below the
+   table's on flow. 1 drops a level that comes twice, which can make fewer steps. */
 /* clang-format off */
 #define DK_SPACINGS(X) \
     X(KARRAS, "karras", "u", DEFAULT, 7, 0, 0, "u^(1/rho) linear, a = rho; Karras et al. 2022, eq. 5") \
@@ -379,8 +377,8 @@ typedef enum dk_number {
 
 #define DKP_ENUM(spacing, name, traits, final, a, b, n, about) DK_SPACING_##spacing,
 typedef enum dk_spacing {
-    DK_SPACING_DEFAULT, /* zero sampler, adams2, adams3: POWER, on VP discrete with rounding NEAREST. Other samplers: flow and
-                           cosine flow UNIFORM, others KARRAS. All, on VP discrete with as many steps as timesteps: these. */
+    DK_SPACING_DEFAULT, /* zero sampler, adams2, adams3: POWER, on VP discrete with rounding NEAREST. Other samplers: UNIFORM on
+                           flow and cosine flow, else KARRAS. With as many steps as VP discrete has timesteps: these. */
     DK_SPACINGS(DKP_ENUM)
     DK_SPACING_CUSTOM,   /* fn gives the levels. It may use a, b, n and `levels`. */
     DK_SPACING_RESAMPLE, /* `levels`, level_count of them, resampled linearly in log u (or in t, lambda) */
@@ -396,7 +394,7 @@ typedef enum dk_final {
     DK_FINAL_MIN,     /* steps + 1 levels over the range, the last at its end */
     DK_FINAL_VALUE,   /* steps levels over the range, then noise level final_value */
     DK_FINAL_REPLACE, /* steps + 1 levels over the range, with sigma = 0 instead of the last */
-    DK_FINAL_LAST,    /* steps levels over the range or table, the last of them the end: one step fewer */
+    DK_FINAL_LAST,    /* steps levels over the range or table, and no more: steps - 1 steps */
     DK_FINAL_COUNT
 } dk_final;
 
@@ -404,15 +402,15 @@ typedef enum dk_rounding { DK_ROUND_NONE, DK_ROUND_NEAREST, DK_ROUND_DOWN } dk_r
 
 /* What a grid's strength means: which part is run, for image to image. */
 typedef enum dk_partial {
-    DK_PARTIAL_SLICE,   /* of the grid's steps the last strength * steps, rounded down; diffusers */
-    DK_PARTIAL_STRETCH, /* a grid of steps/strength, rounded down, of which the last `steps`; ComfyUI */
+    DK_PARTIAL_SLICE,   /* the last strength * steps of the grid's steps, rounded down; diffusers */
+    DK_PARTIAL_STRETCH, /* the last `steps` of a grid of steps/strength, rounded down; ComfyUI */
     DK_PARTIAL_LEVEL,   /* all steps, from the level at t_min + strength (t_max - t_min) on */
     DK_PARTIAL_UP,      /* as SLICE, rounded up; diffusers' pipelines of flow models */
     DK_PARTIAL_MORE,    /* as SLICE, and one step more if there is one; AUTOMATIC1111, stable-diffusion.cpp */
     DK_PARTIAL_COUNT
 } dk_partial;
 
-/* A spacing of your own: level i of n from the noisy end. It returns how many levels there really are; 0 refuses.
+/* A spacing of your own: gives level i of n from the noisy end, and returns how many levels there are; 0 refuses.
    i < 0 asks for that number alone. */
 typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *level);
 
@@ -428,9 +426,9 @@ DK_API dk_level dk_grid_level(dk_layout *grid, int i);
 /* Below, u is the level in the family's customary unit: sigma/(alpha + sigma) for flow and cosine flow,
    sigma/alpha for all others. A zero struct is a good default. */
 typedef struct dk_grid {
-    const char *name; /* as given to dk_grid_named; NULL: it was made otherwise */
+    const char *name; /* of dk_grid_named */
     dk_spacing spacing;
-    double a, b; /* the spacing's own numbers, see dk_spacing */
+    double a, b; /* the spacing's own numbers, see DK_SPACINGS */
     int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
                                     level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0;
@@ -438,28 +436,29 @@ typedef struct dk_grid {
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. VP discrete, other spacings with a range:
-                                    of the timestep that the network is told at a level, which stays where it is */
+    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. Other spacings with a range, on VP
+                                    discrete: of the timestep that the network is told; the level stays where it is */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
-    double strength;      /* 0: 1, the whole grid, but from data it must be said; dk_resolve turns it into steps and full_steps */
-    dk_partial partial;   /* what strength means */
-    int full_steps;       /* the grid is laid out for so many steps, and the last `steps` are run; 0: steps */
-    const double *levels; /* LEVELS: steps + 1 numbers; RESAMPLE: level_count; read while recording */
-    int level_count;      /* how many `levels` has; LEVELS: 0: enough */
-    dk_unit unit;         /* LEVELS, RESAMPLE: what they are */
+    double strength;      /* the part of the grid that is run; 0: 1, but from data it must be set. dk_resolve turns it into
+                             steps and full_steps */
+    dk_partial partial;
+    int full_steps;       /* steps of the whole grid, of which the last `steps` are run; 0: steps */
+    const double *levels; /* LEVELS, RESAMPLE, CUSTOM; read while recording */
+    int level_count;      /* how many they are; LEVELS: 0: steps + 1 */
+    dk_unit unit;         /* what they are */
     dk_spacing_fn fn;     /* CUSTOM */
     int rising;           /* 1: the finished list reversed, for inversion */
-    int travel;           /* LEVELS: 1: the list itself goes back up in places */
-    const dk_way *way;    /* a way over the grid that does; NULL: the grid from end to end */
-    unsigned quirks;      /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
-    dk_unknown_fn unknown; /* private: the name is not known */
+    int travel;           /* LEVELS: 1: the list goes back up in places */
+    const dk_way *way;    /* NULL: the grid from end to end */
+    unsigned quirks;      /* a sum of DK_QUIRK_... */
+    dk_unknown_fn unknown; /* private: says that the name is not known */
 } dk_grid;
 
-/* By name, with customary numbers; as dk_schedule_named. */
+/* As dk_schedule_named. */
 DK_API dk_grid dk_grid_named(const char *name);
 DK_API const dk_named *dk_grid_at(int i); /* the list of names; NULL past the end */
-/* The user's own levels, taken verbatim: steps + 1 numbers. */
+/* DK_SPACING_LEVELS: steps + 1 numbers. */
 DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
 /* The finished grid of a config as numbers, with what time travel repeats. Writes at most max of them, none where out is NULL.
@@ -520,11 +519,11 @@ typedef enum dk_rule {
     DK_RULE_COUNT
 } dk_rule;
 
-/* How step-size control goes on from a step whose error, in units of what is tolerated, was E. */
+/* The next step size, after a step whose error was E times what is tolerated. */
 typedef enum dk_control_law {
     DK_CONTROL_STANDARD, /* times safety E^(-1/order), 0.2 to 10, at most 1 after a rejected step; as in scipy */
     DK_CONTROL_FREE,     /* the same without limits, the power rounded to float; as in DPM-Solver's code */
-    DK_CONTROL_SMOOTH, /* times f = 1 + atan(E^(-1/order) - 1), and f >= safety is what accepts; as in k-diffusion */
+    DK_CONTROL_SMOOTH,   /* times f = 1 + atan(E^(-1/order) - 1); a step is accepted where f >= safety; as in k-diffusion */
     DK_CONTROL_COUNT
 } dk_control_law;
 
@@ -554,13 +553,13 @@ typedef void (*dk_record_fn)(struct dk_recorder *r);
    its natural value. */
 typedef struct dk_sampler {
     const char *name;    /* for messages */
-    dk_record_fn record; /* the recording function: built in or the user's; NULL: default sampler */
-    const void *user;    /* for the user's own record function; dk_table for table samplers */
+    dk_record_fn record; /* built in or your own; NULL: default sampler */
+    const void *user;    /* of your own record function; of table samplers the dk_table */
 
     /* The method. */
-    const char *tableau; /* classical Runge-Kutta, as a textbook writes it: >>decl-recorder */
+    const char *tableau; /* classical Runge-Kutta, as text: >>decl-recorder */
     const char *exponential; /* exponential Runge-Kutta, likewise */
-    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's, 0: as the tableau has it */
+    int order;      /* multistep: 1 .. 8 nodes; singlestep: 1 .. 3; step-size control: the better method's; 0: the tableau's */
     dk_rule rule;   /* multistep; singlestep: DPM, or EXACT (Taylor, phi_2) */
     dk_gauge gauge; /* classical; exponential, ddim: FLOW takes (alpha + sigma)/sigma for alpha/sigma */
     int noise_prediction; /* exponential methods: interpolate the noise instead of D */
@@ -569,20 +568,20 @@ typedef struct dk_sampler {
     double gamma;    /* gradient estimation's */
 
     /* First and last steps. */
-    int warmup;            /* classical multistep: so many first steps are Runge-Kutta's, by the tableau */
+    int warmup;            /* classical multistep: the number of first steps that the tableau's method makes */
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    double plain_last; /* classical, predictors: 1: an ordinary step to sigma = 0 instead of x = alpha D; multistep: the share
-                       of it, 0 .. 1, the rest is alpha D: adams2 and adams3 gain by 0.5 on smooth data, and leave noise
-                       on points and hard edges. At 0 Runge-Kutta methods make one, too, where the network knows sigma = 0
-                       and tells the noise: on flow, say */
+    /* The share of an ordinary step in the step to sigma = 0, whose rest is x = alpha D. Multistep: 0 .. 1; classical,
+       predictors: 0 or 1. Runge-Kutta methods make an ordinary one at 0, too, where the network knows sigma = 0 and
+       predicts the noise: on flow, say. With 0.5 adams2 and adams3 gain on smooth data; on hard edges they leave noise. */
+    double plain_last;
 
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic, but for Langevin steps */
-    double noise_excess;   /* every draw but the first is multiplied by 1 + this, also on a grid's way back up, as in
-                              Restart's code; in text: s_noise, their sum */
+    double noise_excess;   /* every draw but draw 0 is multiplied by 1 + this, also on a grid's way back up; in text s_noise is
+                              the sum */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -592,44 +591,31 @@ typedef struct dk_sampler {
     dk_reverse_sde sde;
     dk_control control;
 
-    unsigned quirks; /* other programs' ways, a sum of DK_QUIRK_...; see >>decl-quirks */
+    unsigned quirks; /* a sum of DK_QUIRK_... */
     double quirk;    /* the number that one of them takes */
 
     /* Private: checks a table and gives the config its levels, or refuses a name that is not known. */
     dk_status (*check)(struct dk_config *c, char *message);
 } dk_sampler;
 
-/* By name. One that is not known gives a struct without a recording function, which is refused with the nearest names. */
+/* As dk_schedule_named. */
 DK_API dk_sampler dk_sampler_named(const char *name);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
 
 struct dk_guidance;
 
-/* Called while recording, for every D. *g is a copy of dk_config.guidance: change what shall hold at this level and step.
-   hook and guider may only be set to NULL. step: 0 .. steps - 1; with step-size control the steps accepted so far, and
-   steps is 0. */
+/* Called while recording, for every D. *g is a copy of dk_config.guidance: change what holds at this level and step. Its hook
+   and guider may only be set to NULL. step and steps: see dk_eval. */
 typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
 
-/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will; NULL with a back end,
-   whose buffer `slot` they are. e says for which evaluation, without its arrays. Nonzero stops the run, which can go
-   on: then it is called again, with D as it left it. */
+/* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will. With a back end D is NULL,
+   and its buffer `slot` has them. e is the evaluation, without its arrays. Nonzero stops the run. A run that goes on calls
+   it again, with D as it left it. */
 typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
 
-/* What a guider is given: all outputs that one D is made of. Vectors are batch * dim numbers, as dk_guidance.space says;
-   NULL with a back end, whose buffers the slots are. */
-typedef struct dk_outputs {
-    const struct dk_eval *eval; /* for which evaluation, without its arrays */
-    int branches;               /* 0 .. branches - 1 */
-    const double *weight;       /* of each in the sum that scale, scale2 and away ask for: of two, scale and 1 - scale */
-    const dk_real *output[DK_BRANCHES];
-    dk_real *memory[DK_BRANCHES]; /* as many as dk_guidance.memory says; 0 at first, then what the guider left */
-    dk_real *G;                   /* to be filled */
-    int output_slot[DK_BRANCHES], memory_slot[DK_BRANCHES], G_slot;
-} dk_outputs;
-
-/* A guider of your own: called in the run, by the thread that calls it, for every D that guidance makes. Nonzero stops the
-   run, which can go on: then it is called again, with memory as it left it. examples/guiders.h has some. */
+/* A guider of your own: called in the run for every D that guidance makes, as a hook is. It keeps its memory when it is called
+   again. examples/guiders.h has some. */
 typedef int (*dk_guider_fn)(void *user, const dk_outputs *o);
 
 /* Steps in which the scale goes evenly from `from`, in the first, to `to`, in the last. steps 0: all that are left. */
@@ -654,21 +640,20 @@ typedef struct dk_guidance {
     dk_ramp ramps[DK_RAMPS]; /* scale, one ramp after the other, for all steps; in text "schedule=7x45+3x3", "schedule=1to7" */
     double away[DK_BRANCHES - 2]; /* from branch 2 .. 5; in text away2 .. away5 */
 
-    /* Instead of this sum, zero_star and projected. Where guidance holds, the first `branches` (0: 2) are evaluated, or more, up to
-       the last that weighs something. */
+    /* A guider stands in for this sum, zero_star and projected. Where guidance holds, the first `branches` (0: 2) are evaluated,
+       and all up to the last that weighs something. memory: vectors that the guider keeps. */
     dk_guider_fn guider; /* NULL: none */
     void *guider_user;
     int branches, memory;
 
-    /* Only where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), and only in steps from
-       start * steps on to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and nothing else is
-       evaluated. */
+    /* Guidance holds where noise_min < sigma/alpha <= noise_max (0: no limit; Kynkaanniemi et al. 2024), in steps from
+       start * steps to before stop * steps, both rounded down (stop 0: 1). Elsewhere D is C's, and C alone is evaluated. */
     double noise_min, noise_max;
     double start, stop;
 
     /* rescale is the share of G that is given C's standard deviation; Lin et al. 2023, sec. 3.4. zero_star takes s U
-       for U, s = (C U)/(U U), and in the first zero_init steps the network's output counts as 0, so that there is no
-       evaluation and no hook; CFG-Zero*, Fan et al. 2025. */
+       for U, s = (C U)/(U U). In the first zero_init steps the network's output counts as 0, without an evaluation or a
+       hook. Both: CFG-Zero*, Fan et al. 2025. */
     double rescale;
     int zero_star, zero_init;
 
@@ -678,14 +663,13 @@ typedef struct dk_guidance {
     int projected;
     double parallel, momentum, limit;
 
-    /* As which prediction these and the guider see the outputs. Default: as the network's own, for projected X0. ComfyUI's
-       RescaleCFG: V. */
+    /* The prediction that these and the guider see. Default: the network's own, for projected X0. ComfyUI's RescaleCFG: V. */
     dk_prediction space;
 
     int doubled; /* 1: one evaluation of all branches, whose batch is that many times as large; see dk_eval */
 
-    /* Then D is divided by this quantile of |D|, which counts as 1 .. quantile_most (0: no limit; below 1: as
-       that), and clipped to [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
+    /* Dynamic thresholding: D is divided by this quantile of |D|, raised to 1 and lowered to quantile_most (0: no limit), and
+       clipped to [-1, 1]; Saharia et al. 2022, sec. 2.3. 0: it is not. */
     double quantile, quantile_most;
 
     dk_guidance_fn schedule; /* NULL: the same everywhere */
@@ -697,13 +681,13 @@ typedef struct dk_guidance {
 /* ------------------------------------------------------------------- >>decl-sources  Noise sources */
 
 /* Where standard normals come from. The first two are addressed: each number follows from (seed, sample, draw, element).
-   Other programs' generators (book three) are asked as their program asks them: one for batch * dim numbers per draw, where
-   first_sample must be 0; with dk_config.seeds one per sample for dim numbers, as diffusers' list of generators. */
+   Other programs' generators (book three) go on from draw to draw: one for the whole batch, where first_sample must be 0, or,
+   with dk_config.seeds, one per sample, as diffusers' list of generators. */
 typedef enum dk_noise_kind {
     DK_NOISE_DEFAULT,  /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
     DK_NOISE_PHILOX,   /* dk_normals */
-    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which is the same whatever the steps
-                          are; times are told apart to 2^-31. A draw that does not go down is PHILOX's */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which does not depend on the steps; times
+                          are told apart to 2^-31. A draw that does not go down is PHILOX's */
 #ifndef DK_NO_PEERS
     DK_NOISE_TORCH_CPU,  /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
     DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
@@ -714,39 +698,19 @@ typedef enum dk_noise_kind {
     DK_NOISE_COUNT
 } dk_noise_kind;
 
-/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
-typedef struct dk_noise_request {
-    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
-    int call;               /* draws of this source before; an initial state that is given counts as drawn */
-    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
-    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
-    int way, flow;          /* see dk_draw and dk_plan */
-    int batch;
-    size_t dim;
-    uint64_t seed, first_sample; /* as in dk_config */
-    const uint64_t *seeds;
-} dk_noise_request;
-
-/* Fill out; nonzero stops the run before anything is changed. May be asked again for the same draw. Where the network
-   also predicts variances, this is where their factor is applied, element by element. */
+/* A noise function of your own: fill out with what the request says. Nonzero stops the run before anything is changed. The same
+   draw may be asked for again. Where the network also predicts variances, multiply by their factor here. */
 typedef int (*dk_noise_fn)(void *user, const dk_noise_request *request, dk_real *out);
 
-/* Plain data; zero is a source, too. */
 typedef struct dk_noise_source {
-    dk_noise_fn fn; /* the user's own; NULL: as kind says */
+    dk_noise_fn fn; /* your own, with kind left alone; NULL: as kind says */
     void *user;
     dk_noise_kind kind;
     int bits; /* of the other program's numbers, 32 or 64; 0: its default, 32 of torch, 64 of NumPy */
-    int threads; /* TORCH_CUDA: most that a GPU runs at once, multiprocessors * threads of each, by whole blocks of
-                    256; matters to tensors of more numbers. 0: no tensor has */
-    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, as step_noise of its own */
+    int threads; /* TORCH_CUDA: the threads that the GPU runs at once, multiprocessors * threads of each, in blocks of 256.
+                    Tensors of more numbers depend on it; 0: there are none */
+    int seed_offset; /* added to seed and seeds. ComfyUI's samplers on the CPU: 1, in step_noise */
 } dk_noise_source;
-
-/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
-   something is NULL, the kind is none, or there is nothing to fill. */
-DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
-/* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
-DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
 
 /* ----------------------------------------------------------------------- >>decl-config  The config */
 
@@ -758,45 +722,43 @@ typedef enum dk_start {
     DK_START_COUNT
 } dk_start;
 
-/* What mask and known do: mask is 1 where data are known, 0 where they are not, and between a mixture of both is taken,
-   v becomes (1 - mask) v + mask w. Known data at a level are alpha known + sigma z. */
+/* What mask and known do: a vector v becomes (1 - mask) v + mask w, so mask is 1 where data are known and 0 where they are not.
+   Known data at a level are alpha known + sigma z. */
 typedef enum dk_blend {
-    DK_BLEND_STATE, /* every step's end with known data at its level; z is the step's own draw where it has one, else one
-                       more; RePaint, Lugmayr et al. 2022, alg. 1 */
-    DK_BLEND_FIXED, /* the same, z is draw 0 at all levels; diffusers' inpainting pipelines */
-    DK_BLEND_DENOISED, /* every D with known, whatever made it: known is a target per element, mask its weight, and x is
-                          left alone, so begin with DK_START_DATA on known data; AUTOMATIC1111's k-diffusion samplers */
-    DK_BLEND_BOTH, /* every x that is evaluated with known data at its level, z draw 0, and its D with known; ComfyUI */
+    DK_BLEND_STATE, /* v: every step's end, w: known data at its level; z is the step's own draw, or one more where it has none;
+                       RePaint, Lugmayr et al. 2022, alg. 1 */
+    DK_BLEND_FIXED, /* the same, but z is draw 0 at all levels; diffusers' inpainting pipelines */
+    DK_BLEND_DENOISED, /* v: every D, w: known. x is left alone, so begin with DK_START_DATA on known data; AUTOMATIC1111's
+                          k-diffusion samplers */
+    DK_BLEND_BOTH, /* v: every x that is evaluated, w: known data at its level, z draw 0; then as DENOISED; ComfyUI */
     DK_BLEND_COUNT
 } dk_blend;
 
-/* Calls task(arg, i) once for each i = 0 .. n - 1, in any order, at once if it can, and returns when all are done. */
+/* Calls task(arg, i) for each i = 0 .. n - 1, in any order, in parallel if it can, and returns when all are done. */
 typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i), void *arg);
 
 /* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
 typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
 
-/* From where on another sampler or other guidance holds, or, by dk_eval.phase, another network: two experts, a base and its
-   refiner. A step belongs to the last of the phases that have begun with it, or to none. Zero is no phase. */
+/* Steps with another sampler or other guidance, or, by dk_eval.phase, another network: two experts, a base and its refiner. A
+   step belongs to the last phase that has begun by then. A zero struct is no phase. */
 typedef struct dk_phase {
     int step;     /* begins with step 1 .. steps - 1; 0: with each that starts below `level` */
     double level; /* of the schedule, with noise */
     dk_unit unit; /* of level; zero: the schedule's t */
-    /* Begins anew, as a run from there to the phase's end would, but for the numbers of draws. NULL: the sampler before goes on,
-       with all that it remembers. */
-    const dk_sampler *sampler;
+    const dk_sampler *sampler; /* begins without history; NULL: the sampler before goes on */
     const dk_guidance *guidance; /* its steps count over the whole grid; NULL: as before. The hook may be the config's or NULL */
 } dk_phase;
 
-/* Everything; zero is a sensible default wherever it says so. The library writes `message`, when a call fails. */
+/* Everything. steps and dim must be set, zero is a default for all else. The library writes `message`, when a call fails. */
 typedef struct dk_config {
     int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan. 0: a dk_table's */
     int batch;                      /* samples, >= 1 (0: 1) */
     size_t dim;                     /* numbers per sample, >= 1 */
-    uint64_t seed;                  /* sample b uses (seed, first_sample + b), */
-    uint64_t first_sample;          /* so that sample 7 of a batch can be made again alone */
-    const uint64_t *seeds;          /* or sample b uses (seeds[b], 0): batch numbers, kept by the caller */
+    uint64_t seed;                  /* sample b uses (seed, first_sample + b): */
+    uint64_t first_sample;          /* sample 7 of a batch can be made again alone */
+    const uint64_t *seeds;          /* batch numbers, kept by the caller: sample b uses (seeds[b], 0) instead */
     dk_schedule schedule;           /* zero: flow matching */
     dk_prediction prediction;       /* zero: by family */
     double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
@@ -807,7 +769,7 @@ typedef struct dk_config {
     double condition_scale, condition_offset; /* the network is told condition_scale * number + condition_offset; a scale of 0
                                      counts as 1 */
     dk_rounding condition_rounding;           /* of the number that it is told */
-    int negated;          /* 1: the network predicts minus that: velocity towards data, EDM's raw v */
+    int negated;          /* 1: the network gives minus its prediction: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
     /* The score is multiplied by (h + 1)/(h/k + 1), k = 1 + score_excess, h = (score_deviation alpha/sigma)^2: data of that
        deviation come out as if raised to the power k, of temperature 1/k; Xu et al. 2025, eq. 6. Deviation 0: by k at all
@@ -820,12 +782,11 @@ typedef struct dk_config {
     const dk_phase *phases; /* phase_count of them, each beginning after those before; read while recording */
     int phase_count;
     dk_start start;
-    double start_scale; /* of draw 0 in x; 0: the first level's sigma. Models and files set what their pipelines begin with.
-                           It holds for START_NOISE alone, so that a model's config serves image to image, too */
-    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, their sum */
+    double start_scale; /* of draw 0 in x, for START_NOISE alone; 0: the first level's sigma. Models and files set their pipeline's */
+    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text temperature is the sum */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
-       until the end; both or neither. Their contents may be changed while an evaluation is out (in the callbacks, or
-       before the next dk_next) and then hold from its D on: a weight and a target per element and evaluation. */
+       until the end; both or neither. They may be changed while an evaluation is out (in the callbacks, or before the next
+       dk_next); then they hold from its D on. */
     const dk_real *mask, *known;
     dk_blend blend;
     dk_noise_source noise;      /* of the initial state; zero: the library's generator */
@@ -836,8 +797,7 @@ typedef struct dk_config {
                       result, nor for outputs that are not written */
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
-    int threads; /* parts that a long vector is worked on in, a tile of memory for each local value; 0: 1, or OpenMP's
-                    number with DK_OPENMP. It changes no result */
+    int threads; /* parts of a long vector, which changes no result; 0: 1, or OpenMP's number with DK_OPENMP */
     const struct dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
 } dk_config;
@@ -845,15 +805,15 @@ typedef struct dk_config {
 /* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
    run->message instead. */
 DK_API const char *dk_message(const dk_config *c);
-/* Checks every field and replaces defaults by what they stand for. What the sampler's function makes of them, dk_record says:
-   it refuses fields of dk_sampler that the function does not use. */
+/* Checks every field and replaces defaults by what they stand for. dk_record refuses, besides, fields that the sampler does not
+   use. */
 DK_API dk_status dk_resolve(dk_config *c);
-/* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3". Whole parts by
-   their names (schedule, network_schedule, sampler, grid, model), any field of dk_config, those of its parts with the
-   part before them ("sampler." may be missing); enumerators in lower case, without their prefix. Ends of a schedule's
-   times that are its family's follow its other fields. Spaces may stand around =, values with spaces in quotes. The order
-   does not matter: parts come first, and a grid that is named stands above one that a sampler's name says. All or
-   nothing; an error names the setting, and what is allowed or the nearest names. */
+/* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3".
+   schedule, network_schedule, sampler, grid and model take a name. Fields of dk_config have their own; those of its parts have
+   the part before them ("sampler." may be missing). Enumerators are in lower case, without their prefix. Spaces may stand
+   around =, and in values in quotes. Order does not matter: names are set first, and grid= outweighs the grid that a
+   sampler's name says. Times that are a family's ends follow its other fields. All is set or nothing: an error names the
+   setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
@@ -861,7 +821,7 @@ DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
 typedef struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
-    dk_real *output; /* to be filled with the network's raw output; begins as NaN, in places, to see whether it was written */
+    dk_real *output; /* to be filled with the network's raw output; holds some NaN, to see whether it was written */
     dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
     const uint16_t *input_half; /* instead of these three where dk_config.number says so */
     uint16_t *output_half, *uncond_output_half;
@@ -869,15 +829,14 @@ typedef struct dk_eval {
     dk_level level;  /* in the sampler's schedule */
     double t_end;    /* what it would be conditioned on at `end`: the second time of flow maps */
     dk_level end;    /* where the step ends; noise behind the step begins there. At sigma = 0 lambda and c_noise are infinite */
-    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: the first one's size is
-                        measured), 0 */
+    int step, steps; /* step 0 .. steps - 1; with step-size control: steps accepted so far (-1: before the first), 0 */
     int call, calls; /* evaluation 0 .. calls - 1; with step-size control calls is 0 */
     int stage;       /* of the D within the step */
     int phase;       /* of the step: 1, 2 ... of dk_config.phases; 0: before all of them */
-    /* Guidance: which branch this is for, 0 with the condition, 1 without, others as in dk_guidance. With
-       guidance.doubled all of them, `branches` in number, from branch 0 on: batch is then branches times the run's, and
-       arrays hold its samples for one branch after the other, without gaps; the inputs are equal. */
-    int branch, branches; /* branches: else 1 */
+    /* Guidance: branch 0 with the condition, 1 without, others as in dk_guidance. With guidance.doubled one evaluation is for
+       all `branches`: batch is branches times the run's, and arrays hold the samples of one branch after the other; the
+       inputs are equal. */
+    int branch, branches; /* branches: 1 unless doubled */
     int batch;
     size_t dim;
     uint64_t first_sample;
@@ -889,8 +848,8 @@ typedef struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; dk_state is that of the evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, whose plan is recorded to find out, in
-   memory that is allocated and given back. 0 where there can be no such run; dk_begin says why. */
+/* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, which takes a recording, in memory that is
+   allocated and freed. 0 where there can be no such run; dk_begin says why. */
 DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
    x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
@@ -902,49 +861,37 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
-   and calling again goes on where it stopped: an evaluation whose output is bad is handed out once more, all of it to be
-   written again, and a hook, noise source or back end that failed is asked again. A run that has ended in an error (the
-   step size became too small, the result is not finite) says so again; x is then dk_state as it was, but with a back end. */
+   and the next call goes on where it stopped: it hands out an evaluation with a bad output once more, all of it to be
+   written again, and asks a hook, noise source or back end that failed again. A run that has ended in an error (the step
+   size became too small, the result is not finite) says so again; x then holds the last state, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user);
-/* Gives back what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any
-   time, also for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of
-   dk_next (hook, noise, back end, parallel), where it does nothing but say so. Such callbacks must return, not throw or
-   longjmp: the run could neither go on nor be ended, only begun anew, and what it has allocated would be lost. */
+/* Frees what dk_begin or dk_begin_plan allocated, and makes the run zero; x, and memory of the caller's, stay. At any time, also
+   for a run that is not over; NULL, a run that did not begin, and twice are fine. Not within a callback of dk_next (hook,
+   noise, back end, parallel), where it is refused. Such callbacks must return, not throw or longjmp: the run could neither
+   go on nor be ended, and what it has allocated would be lost. */
 DK_API void dk_end(dk_run *run);
 /* dk_begin, dk_continue, dk_end, on allocated memory. An error is in c->message, and x what dk_state gives. */
 DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_real *x);
 /* The denoised estimate of the evaluation that is out, from when its output is filled to the next dk_next. It is blended with
-   known data where D is. With guidance branch 0 gives its own estimate, and the last branch gives G without what norms
-   or a guider do to it. After the end it is the result, or the error that the run has ended in. out: batch * dim numbers
+   known data where D is. With guidance, branch 0 gives its own estimate, and the last branch gives G without norms and
+   guider. After the end: the result, or the error that the run has ended in. out: batch * dim numbers
    outside of x and memory. DK_ERROR_ORDER where no evaluation is out, or with a back end without `get`. */
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out);
-/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
-   run, and moves with it. */
-DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* The state that the evaluation now out looks at; after the end, the result. batch * dim numbers that are the run's, good
    until the next call; NULL where there is no run, or with a back end whose `get` is missing or fails. */
 DK_API const dk_real *dk_state(const dk_run *run);
-/* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
-DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
-DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
-/* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
-   DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
-DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
-/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. docs/noise.md has the recipe.
-   DK_ERROR_ORDER where the plan has no such draw. */
-DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request);
 /* Everything that changes, as bytes, the same on every machine; at any time between calls, also of a run that is over.
-   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have been
-   begun with the same config (or plan), seeds and noise sources: else DK_ERROR_SAVED, a message that names what differs, and
-   the run as it was. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from
-   anywhere: they are checked before they are used. mask, known and callbacks are not saved, noise functions of your own neither. */
+   dk_save_size gives how many, 0 where there is no run or its back end lacks `get` or `put`. The loading run must have begun
+   with the same config (or plan), seeds and noise sources; else it stays as it was, and DK_ERROR_SAVED's message names what
+   differs. It goes on exactly as the saved one would, and asks for the open evaluation again. Bytes may come from anywhere:
+   they are checked first. mask, known, callbacks and the state of a noise function of your own are not saved. */
 DK_API size_t dk_save_size(const dk_run *run);
 DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size);
 DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
 
-/* ---------------------------------- Stop here unless you write samplers, back ends or tools. */
+/* ------------------------ Stop here unless you write samplers, noise sources, guiders, back ends or tools. */
 
 /* --------------------------------------------------------------------------- >>decl-plan  Plans */
 
@@ -960,7 +907,7 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size);
        call 1   F1 = network(u1; t)           -> x
        pass 2   row   D1 = ..., x2 = D1       -> x           the end: the result is in x
 
-   Norms, hooks and guiders end a pass, too, for they need all elements of a value. */
+   Norms, hooks and guiders end a pass, too: they need all elements of a value. */
 
 /* coefficient * value; times scalar^power where scalar > 0 numbers one of the plan's norm ratios. */
 typedef struct dk_term {
@@ -991,9 +938,9 @@ typedef struct dk_value {
     dkp_life life; /* private */
 } dk_value;
 
-/* One combination dst = sum of terms, or, where draw >= 0, dst = that draw of noise. Rows run in order and
-   element by element, so dst may share its buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first
-   term + m (sum of the others). Where clip > 0, what is outside [-clip, clip] becomes the nearer end. */
+/* dst = sum of terms, or, where draw >= 0, that draw of noise. Rows run in order and element by element, so dst may share its
+   buffer with a term. Where mask >= 0 is a value m, dst = (1 - m) first term + m (sum of the others). Where clip > 0, what
+   is outside [-clip, clip] becomes the nearer end. */
 typedef struct dk_row {
     int dst, first, count, draw, mask;
     int plain; /* private: a sum of few terms without scalars, none of 16 bits, and nothing else */
@@ -1015,26 +962,25 @@ typedef struct dk_pass {
     int index;    /* of the call, also before a hook or guider, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
-    int repeats;  /* 1: of what the call before has been given, and of what this pass reads, it writes over nothing but that
-                     call's outputs, and an input that is a multiple of x: with new outputs it may be run again */
+    int repeats;  /* 1: it may be run again, with new outputs of the call before it. It overwrites nothing that it reads or that
+                     this call was given, but for those outputs, and an input that is a multiple of x */
 } dk_pass;
 
-/* One network evaluation. D = d_x x + d_f F, clipped as a row is; with guidance several branches, in one call or in
-   consecutive ones, make one D: F is then the sum of weight[k] times the output of branch k, before what depends on
-   data. */
+/* One network evaluation. D = d_x x + d_f F, clipped as a row is. With guidance several branches, in one call or in consecutive
+   ones, make one D: F is then the sum of weight[k] times the output of branch k, before norms and guider. */
 typedef struct dk_call {
     dk_level level, end;             /* in the sampler's schedule; end and condition_end: see dk_eval */
     double condition, condition_end; /* what the network is told */
     double input_scale, d_x, d_f, clip;
     int x, input, output; /* values */
-    int uncond_output;    /* the same; -1 unless the unconditional output is asked for, too */
+    int uncond_output;    /* a value; -1: the unconditional output is not asked for */
     int denoised;         /* the value D */
-    int step, stage, phase; /* step 0 .. steps-1; stage counts the D within it; phase: see dk_eval */
+    int step, stage, phase; /* see dk_eval */
     int needs;    /* last call whose output the input depends on, -1: none. Calls k > needs can run at once */
     int estimate; /* number of the D that it is for */
     int branch, branches; /* the first, and how many: values input and output and those behind them */
-    int shared;           /* 1: the input is 0 */
-    int seen, memory, guided; /* values, where a guider follows: of dk_outputs output[0], memory[0] and G; else 0 */
+    int shared;           /* see dk_eval */
+    int seen, memory, guided; /* values, where a guider follows: output[0], memory[0] and G of dk_outputs; else 0 */
     double weight[DK_BRANCHES];
 } dk_call;
 
@@ -1082,7 +1028,7 @@ struct dk_plan {
     int buffers; /* full-size buffers besides x */
     int halves;  /* buffers of 16 bits per number */
     int locals;  /* tiles */
-    int noises;  /* the most draws of one pass: as many more full-size buffers if they are not made where they are used */
+    int noises;  /* the most draws of one pass: full-size buffers, too, where draws are made apart from rows */
     dk_number number;
     dk_level *level;
     dk_call *call;
@@ -1095,12 +1041,11 @@ struct dk_plan {
     dkp_planned own;
 };
 
-/* Records the config's sampler on its grid. Before: plan zero, zero but for memory and bytes, or recorded already: then it
-   gives way to the new one. The config is read, and its message written on failure: the plan is then what it was, or
-   empty where it had memory of its own. A plan is not written to by its runs: any number of threads may use it. */
+/* Records the config's sampler on its grid. The plan must be zero, zero but for memory and bytes, or recorded already: then the
+   new one takes its place. The config is read only, but for the message of a failure. After one the plan is what it was,
+   or empty where it had been given memory. */
 DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
-/* Gives back what dk_record allocated, and makes the plan zero. Memory of the caller's stays; runs on the plan must have
-   ended. NULL, zero and twice are fine. */
+/* Frees what dk_record allocated, and makes the plan zero. Runs on the plan must have ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
    (|a - b| <= tolerance (1 + |b|)); the largest difference goes to *worst unless NULL. dk_eval.end does not count. */
@@ -1165,6 +1110,10 @@ struct dk_run {
     dkp_run own;
 };
 
+/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
+   run, and moves with it. */
+DK_API const dk_plan *dk_run_plan(const dk_run *run);
+
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
 
 /* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 256 more terms have
@@ -1178,9 +1127,9 @@ static const dk_vec dkr_zero = {0, 0, 0};
 
 /* For recording functions. A sampler loops `while (dkr_step(r)) ...`: it reads r->from and r->to, calls
    dkr_denoise, and leaves the new state in r->x. Nothing is computed while recording. The function is called again after
-   each way up of time travel, and after a first step from clean data. Keep nothing from the call before. It may call another
-   function, which finds its settings in r->sampler and goes on to step r->steps, from where both may be changed; a step that
-   was begun, and in which nothing was said, is the other's. */
+   each way up of time travel, and after a first step from clean data. Keep nothing from the call before.
+   It may call another recording function: set r->sampler and r->steps first. The other goes on from here to step r->steps;
+   then both may be set again. A step that was begun, with nothing said in it, is left to the other. */
 typedef struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
@@ -1191,18 +1140,18 @@ typedef struct dk_recorder {
     dk_status status;
     struct dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid; where phases have samplers, of this call */
-    dk_sampler sampler;       /* of this phase */
+    dk_sampler sampler;
     struct dkp_recording *own; /* private */
 } dk_recorder;
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
 DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
-/* The same, told the network that the level is `told`, and with the unconditional D unless NULL. */
+/* The same, while the network is told the level `told`; *uncond is the unconditional D, unless NULL. */
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
 DK_API dk_vec dkr_past(dk_recorder *r, int back);     /* an earlier D; 1: the newest */
-/* For correctors: x is the end of the last step, made anew. Gives it the known data and the churn that the first end has had since. */
+/* For correctors, which make the end of the last step anew: gives x the known data and the churn that the first end has had since. */
 DK_API dk_vec dkr_corrected(dk_recorder *r, dk_vec x);
 /* c[0] v[0] + ... + c[n-1] v[n-1], of any length, stored. */
 DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v);
@@ -1211,24 +1160,23 @@ DK_API dk_vec dkr_scale(double c, dk_vec v);
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v); /* c scalar^power v, power >= 1; once per vector */
 DK_API dk_vec dkr_mix(double a, dk_vec x, double b, dk_vec y); /* a x + b y */
 /* Names the fields of dk_sampler that the recording function uses, in the words of dk_config_set. Others that are set end
-   recording with an error; without this call nothing is refused. Churn and step-size control are every function's. A word that
-   is no field's is passed over. */
+   recording with an error. Churn and step-size control need not be named. Without this call nothing is refused. */
 DK_API void dkr_reads(dk_recorder *r, const char *fields);
 /* Ends recording with an error; the field is named in the message. */
 DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const char *allowed);
 
-/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or
-   fractions: the rows of a after the first, then b; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
-   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. The sum of b is 1. After "~": b of an embedded method of
-   lower order, whose last number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
+/* dk_sampler.tableau, a Runge-Kutta method as text. Row k has k numbers, integers, decimals or fractions: the rows of a after
+   the first, then b, whose sum is 1; c are the row sums. "1" is Euler, "1/2 | 0 1" the midpoint method,
+   "1/3 | -1/3 1 | 1 -1 1 | 1/8 3/8 3/8 1/8" Kutta's 3/8 rule. After "~": b of an embedded method of lower order, whose last
+   number belongs to the slope at the end of the step: "1 | 1/2 1/2 ~ 1 0 0" is Heun with Euler.
 
-   dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands;
-   the row of the result has none, as if it were 1; "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
-   4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. Column 0 makes
-   every row exact for constant D; where the text gives it, rows are completed with x/alpha of the step's start instead,
-   so that they depend on differences alone, unless the grid begins above noise level 1000. "by 23" stands for the entries
-   that integrate the polynomial through columns 0, 2 and 3 exactly; columns from 10 on are a, b ... "1 | 1: 1 phi2" and
-   "1 | by 1" are Cox & Matthews' ETD2RK. */
+   dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands; the row of
+   the result has none: its c is 1. "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
+   4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. "by 23" stands for the
+   entries that integrate the polynomial through columns 0, 2 and 3 exactly. Columns from 10 on are a, b ... Column 0 makes
+   every row exact for constant D. Where the text gives it, x/alpha of the step's start does so instead, and rows depend on
+   differences alone, unless the grid begins above noise level 1000. "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews'
+   ETD2RK. */
 
 /* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
    them as JSON and as C). In y = x/(alpha + sigma), which is finite at both ends, they are the same for every family:
@@ -1237,8 +1185,8 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
 typedef struct dk_table {
     char name[64];       /* for messages */
     int steps;           /* as many as evaluations */
-    int shared;          /* 1: D_0 is D at x = 0, which at much noise it hardly differs from: see dk_eval.shared */
-    double guidance;     /* the guidance.scale that it is made for, others are refused; 1: none; 0: any */
+    int shared;          /* 1: D_0 is D at x = 0, from which it hardly differs at much noise: see dk_eval.shared */
+    double guidance;     /* the guidance.scale that it is made for; others are refused; 1: none; 0: any */
     const double *level; /* steps + 1, sigma/(alpha + sigma), > 0 but for the last; they may repeat and go back */
     const double *a;     /* steps */
     const double *b;     /* b_00, b_10, b_11, b_20 ...: steps (steps + 1)/2 */
@@ -1246,18 +1194,60 @@ typedef struct dk_table {
     const double *told;  /* steps levels that the network is told instead, or NULL */
 } dk_table;
 
-/* The numbers that a table of so many steps has at most, but for the counts. */
+/* The most numbers that a table of so many steps has. */
 #define DK_TABLE_ROOM(steps) ((steps) * ((steps) + 9) / 2 + 1)
 
-/* The table stays the caller's. The config's grid must be zero, but for strength = 1 with START_DATA, for the table has the
-   levels; steps: 0, or as many. */
+/* The table stays the caller's. It has the levels: the config's grid must be zero, but for strength = 1 with START_DATA, and
+   steps 0 or the table's. */
 DK_API dk_sampler dk_table_sampler(const dk_table *table);
+
+/* ------------------------------------------------- >>decl-callbacks  What callbacks and tools ask */
+
+/* What a guider is given: all outputs that one D is made of. Vectors are batch * dim numbers, as dk_guidance.space says;
+   NULL with a back end, whose buffers the slots are. */
+struct dk_outputs {
+    const struct dk_eval *eval; /* for which evaluation, without its arrays */
+    int branches;               /* 0 .. branches - 1 */
+    const double *weight;       /* of each in the sum that scale, scale2 and away ask for: of two, scale and 1 - scale */
+    const dk_real *output[DK_BRANCHES];
+    dk_real *memory[DK_BRANCHES]; /* as many as dk_guidance.memory says; 0 at first, then what the guider left */
+    dk_real *G;                   /* to be filled */
+    int output_slot[DK_BRANCHES], memory_slot[DK_BRANCHES], G_slot;
+};
+
+/* A request for batch * dim standard normals; sample b's dim numbers are contiguous. */
+struct dk_noise_request {
+    int draw;               /* 0: initial state; 1, 2, ... in the order of the plan */
+    int call;               /* draws of this source before; an initial state that is given counts as drawn */
+    double from, to;        /* noise levels that the draw bridges; both the first level for draw 0 */
+    double lowest, highest; /* noise levels of the run, but for sigma = 0 */
+    int way, flow;          /* see dk_draw and dk_plan */
+    int batch;
+    size_t dim;
+    uint64_t seed, first_sample; /* as in dk_config */
+    const uint64_t *seeds;
+};
+
+/* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
+   something is NULL, the kind is none, or there is nothing to fill. */
+DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
+/* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
+DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
+/* A draw of the run's plan from its source to out, batch * dim numbers: for back ends, from within their rows, too.
+   DK_ERROR_ORDER where the plan has no such draw, else what the source returns. */
+DK_API dk_status dk_run_noise(dk_run *run, int draw, dk_real *out);
+/* The same draw's address, for who makes it elsewhere: its source, and what that is asked. docs/noise.md has the recipe.
+   DK_ERROR_ORDER where the plan has no such draw. */
+DK_API dk_status dk_run_draw(const dk_run *run, int draw, dk_noise_source *source, dk_noise_request *request);
+/* To the nearest number of 16 bits, ties to even, and back exactly. Too large becomes infinite; NaN stays NaN. */
+DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n);
+DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n);
 
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. `rows` must be there,
-   and `get`, or norm and find_bad; the others may be NULL. Without norm or find_bad, `get` brings what they look at, and the
-   library looks. One dk_backend may serve any number of runs; what it keeps for one is run->device. docs/embedding.md says how
+   and `get`, or norm and find_bad; the others may be NULL. Without norm or find_bad the library looks at what `get` brings.
+   One dk_backend may serve any number of runs; what it keeps for one is run->device. docs/embedding.md says how
    they go together.
 
    Sizes: dk_run_plan(run) has them before the first pass, and step-size control does not change them. Every buffer is
@@ -1296,34 +1286,35 @@ typedef struct dk_sampler_info {
     dk_record_fn record;
     const char *tableau;
     const char *exponential;
-    const char *settings; /* what differs from a zero dk_sampler, for dk_config_set */
+    const char *settings; /* for dk_config_set: what differs from a zero dk_sampler */
     int order; /* of convergence: of the ODE, or (weak) of the SDE; of multistep methods with all of their history */
     int flow_order; /* the same over all of flow matching, t = 1 to 0 in equal steps, from a cold start */
-    int evals; /* per step; 0: as step-size control has it. Runge-Kutta steps to sigma = 0 take one, exponential ones also
-                  from alpha = 0; smld's take one more, pndm's first three steps three more each, plms's one more */
+    int evals; /* per step; 0: step-size control says. Runge-Kutta steps to sigma = 0 take one, and so do exponential ones from
+                  alpha = 0. smld's take one more, pndm's first three steps three more each, plms's first one more */
     const char *paper;
 } dk_sampler_info;
 DK_API const dk_sampler_info *dk_sampler_at(int i); /* the table of presets; NULL past the end */
 
 /* ------------------------------------------------------------ >>decl-quirks  Other programs' ways */
 
+/* Each bit makes one part do as the named program does. */
 enum {
-    /* of schedules: */
+    /* Of schedules. */
     DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
     DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
-    /* of grids: */
+    /* Of grids. */
     DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers: one more level is laid out, and left out at the clean end */
     DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
     DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
     DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
-    DK_QUIRK_CLEAN_TWICE = 1 << 26,   /* diffusers: the level at the clean end comes twice: a step goes nowhere; */
-    DK_QUIRK_NOISY_TWICE = 1 << 27,   /* the one at the noisy end, on a rising grid */
+    DK_QUIRK_CLEAN_TWICE = 1 << 26,   /* diffusers: the level at the clean end comes twice: a step goes nowhere */
+    DK_QUIRK_NOISY_TWICE = 1 << 27,   /* diffusers: so does the one at the noisy end, on a rising grid */
     DKP_QUIRK_MARKED = 1 << 30        /* private: alphas_cumprod has some of the products only */
 };
 
 #ifndef DK_NO_PEERS
-/* Bits of dk_sampler.quirks, all 0 by default. Each does as the named program does; what and why: docs/conformance.md, "What
-   differs on purpose". Search the name to find where it acts. In text each is a field of its own: "told_end=1". */
+/* Of samplers. What and why: docs/conformance.md, "What differs on purpose". Search a name to find where it acts. In text each is
+   a field of its own: "told_end=1". */
 /* clang-format off */
 #define DK_QUIRKS(Y, X) \
     Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
@@ -1366,6 +1357,8 @@ typedef enum dk_quirk {
 /* =============================================================================== IMPLEMENTATION */
 #if defined(DIFFKIT_IMPLEMENTATION) && !defined(DIFFKIT_IMPLEMENTED)
 #define DIFFKIT_IMPLEMENTED
+
+/* -------------------------------------------------------------- >>compilers  What compilers need */
 
 #include <math.h>
 #include <stdarg.h>
@@ -1484,7 +1477,9 @@ extern double __builtin_sqrt(double) __attribute__((const));
 #define dkp_sqrt sqrt
 #endif
 
-/* What book one uses of book two: elementary functions; */
+/* ---------------------------------------------- >>ahead  What book one uses of the books behind it */
+
+/* Elementary functions; */
 static double dkp_exp(double x);
 static double dkp_expm1(double x);
 static double dkp_log(double x);
@@ -1594,7 +1589,7 @@ static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
-/* What they use of book three: names, published lists, generators. */
+/* names, published lists, generators. */
 static void dkp_sampler_by_name(const char *name, dk_sampler *s);
 static void dkp_grid_by_name(const char *name, dk_grid *g);
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
@@ -10184,11 +10179,11 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
 DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
-   RePaint (Lugmayr et al. 2022, fig. 9): wherever a multiple of `jump` steps and one more are left, it goes up by `jump`
-   levels, until what follows has been run `runs` times. */
+   RePaint (Lugmayr et al. 2022, fig. 9): where 1, jump + 1, 2 jump + 1 ... steps are left, it goes up by `jump` levels, until
+   what follows has been run `runs` times. */
 typedef struct dk_repaint {
     dk_way way; /* {dk_repaint_level} */
-    int jump, runs, from_clean; /* from_clean: 1: where a multiple is left; diffusers, with 10 and 10 */
+    int jump, runs, from_clean; /* from_clean: 1: where 0, jump, 2 jump ... are left; diffusers, with 10 and 10 */
 } dk_repaint;
 /* Restart (Xu et al. 2023, alg. 1): from the level next to `low` up to the one next to `high`, `times` times, and down
    again by `steps` steps of KARRAS. */
@@ -10202,15 +10197,12 @@ DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_lay
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
    at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
-DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu,
-                          double max_mu);
+DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu, double max_mu);
 
-/* What a scheduler_config.json of Hugging Face's diffusers says beyond a dk_config, and what reading one needs besides.
-   Zero is fine. */
+/* What a scheduler_config.json of Hugging Face's diffusers needs and says beyond a dk_config. Zero is fine. */
 typedef struct dk_json {
-    /* To be given. Dynamic shifting: the shift follows from mu (exp(mu), or mu itself where the file says linear), which
-       pipelines compute from the image's size. Zero: from the number of image tokens, >= 0 (dk_shift_mu, between the file's
-       ends); neither: such a file is refused. */
+    /* To be given. Dynamic shifting: the shift is exp(mu), or mu itself where the file says linear. mu 0: it follows from the
+       number of image tokens, by dk_shift_mu between the file's ends. Both 0: such a file is refused. */
     double mu, tokens;
     int to_zero; /* 1: flow levels from t = 1 to 0, as most pipelines hand them to FlowMatchEuler (Flux, Qwen-Image, LTX,
                     HunyuanVideo); 0: as the file alone says, to 1/num_train_timesteps */
@@ -10225,17 +10217,16 @@ typedef struct dk_json {
     char ignored[DK_MESSAGE_SIZE]; /* keys that the class does not have, with ", " between; a last ... for the rest */
 } dk_json;
 
-/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does;
-   steps are to be set before, since some settings follow from them, and all else stays. Keys that are missing, and numbers
-   that are null, have the class's defaults. Anything may be read: an error names the key, the field or the byte, and leaves
-   the config alone. Allocates nothing. more may be NULL: all of it is zero, keys of other classes are passed over, and a key
-   that no class has is refused. */
+/* Sets schedules, prediction, condition, clip, thresholding, grid and sampler to what the scheduler of such a file does. All else
+   stays. Set steps before: some settings follow from them. Keys that are missing, and numbers that are null, have the class's
+   defaults. Anything may be read: an error names the key, the field or the byte, and leaves the config alone. more NULL: as
+   zero, but a key that no class has is refused. */
 DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A table from JSON: {"name": "...", "guidance": 2, "shared": true, "level": [...], "a": [...], "b": [[b_00], [b_10, b_11], ...],
    "noise": [...], "told": [...]}, of which level, a and b must be there. Its numbers lie in the caller's memory, `room` of them:
    DK_TABLE_ROOM(steps) do. Anything may be read: an error names the key or the byte in message, DK_MESSAGE_SIZE bytes, and
-   leaves the table alone. Keys that begin with "_" are passed over. */
+   leaves the table alone. Keys that begin with "_" count as remarks. */
 DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message);
 
 /* A well-known model: what its own scheduler_config.json says, in words, and what its program does besides. */
@@ -10256,8 +10247,8 @@ typedef struct dk_model_info {
 } dk_model_info;
 
 DK_API int dk_model_at(int i, dk_model_info *m); /* fills *m; 0 past the end */
-/* The same as dk_config_from_json, by the model's name, and then what `more` says; steps 0: the customary number. A
-   guidance.scale (or ramps) that is set before stays, then for both networks: 1 is for none. Phases of the caller's stay. */
+/* dk_config_from_json by the model's name, and then what its `more` says. steps 0: the customary number. A guidance.scale (or
+   ramps) that is set before stays, for both networks of two: 1 is for none. Phases of the caller's stay. */
 DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
