@@ -61,6 +61,10 @@
                        dk_end(&run);
        Planned:    dk_record(&plan, &c) once, then dk_begin_plan(&run, &plan, &c, x, memory, bytes)
                    any number of times, from any thread; no set-up cost per run.
+       To look up: names are in dk_schedule_at, dk_sampler_at and dk_grid_at. The row of a sampler, in the table at the end
+                   of >>samplers, says which function records it; how to add one stands above the table. A sampler of
+                   your own: >>decl-recorder. What another program does its own way: a bit in >>decl-quirks, whose name
+                   stands where it acts.
 
    >>rules  WHAT HOLDS
        - A grid has steps + 1 levels, strictly monotone in sigma/alpha (a dk_table's need not be). The last is an explicit rule.
@@ -201,14 +205,15 @@ enum {
     DK_RAMPS = 6           /* of its scale */
 };
 
-struct dk_config;
-struct dk_eval;
-struct dk_run;
-struct dk_recorder;
-typedef struct dk_plan dk_plan;
+typedef struct dk_config dk_config;
+typedef struct dk_eval dk_eval;
 typedef struct dk_run dk_run;
+typedef struct dk_plan dk_plan;
+typedef struct dk_recorder dk_recorder;
+typedef struct dk_guidance dk_guidance;
 typedef struct dk_outputs dk_outputs;
 typedef struct dk_noise_request dk_noise_request;
+typedef struct dk_backend dk_backend;
 
 /* -------------------------------------------------------------- >>decl-schedule  Noise schedules */
 
@@ -412,14 +417,14 @@ typedef enum dk_partial {
 
 /* A spacing of your own: gives level i of n from the noisy end, and returns how many levels there are; 0 refuses.
    i < 0 asks for that number alone. */
-typedef int (*dk_spacing_fn)(const struct dk_config *c, int i, int n, dk_level *level);
+typedef int (*dk_spacing_fn)(const dk_config *c, int i, int n, dk_level *level);
 
 /* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
    returns how many steps the way has. dk_grid_level gives the grid's own levels, 0 .. c->steps. Put a dk_way first in a
    struct of the way's numbers. Book three has RePaint's and Restart's. */
 typedef struct dk_layout dk_layout;
 typedef struct dk_way {
-    int (*level)(const struct dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+    int (*level)(const struct dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level);
 } dk_way;
 DK_API dk_level dk_grid_level(dk_layout *grid, int i);
 
@@ -463,7 +468,7 @@ DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit);
 
 /* The finished grid of a config as numbers, with what time travel repeats. Writes at most max of them, none where out is NULL.
    Returns how many there are; 0 with a message if the config cannot work. */
-DK_API int dk_levels(struct dk_config *c, dk_unit unit, double *out, int max);
+DK_API int dk_levels(dk_config *c, dk_unit unit, double *out, int max);
 
 /* --------------------------------------------------------- >>decl-sampler  Samplers and recorders */
 
@@ -546,7 +551,7 @@ typedef struct dk_reverse_sde {
     dk_predictor predictor;
 } dk_reverse_sde;
 
-typedef void (*dk_record_fn)(struct dk_recorder *r);
+typedef void (*dk_record_fn)(dk_recorder *r);
 
 /* A point in the design space. Take one by name, then edit. All zero is adams2; what is set on a zero sampler holds for
    adams2, or for the method of `tableau` or `exponential`. Methods refuse what they cannot use. Every field's zero is
@@ -595,7 +600,7 @@ typedef struct dk_sampler {
     double quirk;    /* the number that one of them takes */
 
     /* Private: checks a table and gives the config its levels, or refuses a name that is not known. */
-    dk_status (*check)(struct dk_config *c, char *message);
+    dk_status (*check)(dk_config *c, char *message);
 } dk_sampler;
 
 /* As dk_schedule_named. */
@@ -603,16 +608,14 @@ DK_API dk_sampler dk_sampler_named(const char *name);
 
 /* -------------------------------------------------- >>decl-guidance  From the network's outputs to D */
 
-struct dk_guidance;
-
 /* Called while recording, for every D. *g is a copy of dk_config.guidance: change what holds at this level and step. Its hook
    and guider may only be set to NULL. step and steps: see dk_eval. */
-typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, struct dk_guidance *g);
+typedef void (*dk_guidance_fn)(void *user, dk_level level, int step, int steps, dk_guidance *g);
 
 /* Called in the run, for every D that evaluations made: batch * dim numbers to be changed at will. With a back end D is NULL,
    and its buffer `slot` has them. e is the evaluation, without its arrays. Nonzero stops the run. A run that goes on calls
    it again, with D as it left it. */
-typedef int (*dk_hook_fn)(void *user, const struct dk_eval *e, dk_real *D, int slot);
+typedef int (*dk_hook_fn)(void *user, const dk_eval *e, dk_real *D, int slot);
 
 /* A guider of your own: called in the run for every D that guidance makes, as a hook is. It keeps its memory when it is called
    again. examples/guiders.h has some. */
@@ -634,7 +637,7 @@ typedef struct dk_ramp {
        ... + away[0] (C - P2) + ... + away[3] (C - P5)    Ahn et al. 2024, eq. 15
 
    Branches that weigh nothing are not evaluated. Every number is per sample and knows nothing of the batch. */
-typedef struct dk_guidance {
+struct dk_guidance {
     double scale;  /* 0: no guidance; 1: C alone, but for CFG++, where the direction stays U's */
     double scale2; /* of the second condition; 0: there is none */
     dk_ramp ramps[DK_RAMPS]; /* scale, one ramp after the other, for all steps; in text "schedule=7x45+3x3", "schedule=1to7" */
@@ -676,7 +679,7 @@ typedef struct dk_guidance {
     void *schedule_user;
     dk_hook_fn hook; /* last, on the finished D; NULL: none */
     void *hook_user;
-} dk_guidance;
+};
 
 /* ------------------------------------------------------------------- >>decl-sources  Noise sources */
 
@@ -739,7 +742,7 @@ typedef void (*dk_parallel_fn)(void *user, int n, void (*task)(void *arg, int i)
 
 /* Called after each evaluation, before its output is used; dk_denoised(run, ...) gives the estimate.
    Nonzero cancels with DK_CANCELLED; dk_continue goes on. */
-typedef int (*dk_progress_fn)(void *user, struct dk_run *run, const struct dk_eval *eval);
+typedef int (*dk_progress_fn)(void *user, dk_run *run, const dk_eval *eval);
 
 /* Steps with another sampler or other guidance, or, by dk_eval.phase, another network: two experts, a base and its refiner. A
    step belongs to the last phase that has begun by then. A zero struct is no phase. */
@@ -752,7 +755,7 @@ typedef struct dk_phase {
 } dk_phase;
 
 /* Everything. steps and dim must be set, zero is a default for all else. The library writes `message`, when a call fails. */
-typedef struct dk_config {
+struct dk_config {
     int steps;                      /* of the grid, 1 .. 1000000; time travel adds more to the plan. 0: a dk_table's */
     int batch;                      /* samples, >= 1 (0: 1) */
     size_t dim;                     /* numbers per sample, >= 1 */
@@ -798,9 +801,9 @@ typedef struct dk_config {
     dk_parallel_fn parallel; /* zero: OpenMP where the implementation is compiled with it, else none */
     void *parallel_user;
     int threads; /* parts of a long vector, which changes no result; 0: 1, or OpenMP's number with DK_OPENMP */
-    const struct dk_backend *backend; /* zero: this machine's memory */
+    const dk_backend *backend; /* zero: this machine's memory */
     char message[DK_MESSAGE_SIZE];
-} dk_config;
+};
 
 /* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
    run->message instead. */
@@ -814,12 +817,12 @@ DK_API dk_status dk_resolve(dk_config *c);
    around =, and in values in quotes. Order does not matter: names are set first, and grid= outweighs the grid that a
    sampler's name says. Times that are a family's ends follow its other fields. All is set or nothing: an error names the
    setting, and what is allowed or the nearest names. */
-DK_API dk_status dk_config_set(struct dk_config *c, const char *settings);
+DK_API dk_status dk_config_set(dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
 
 /* One evaluation to be done. Arrays are batch x dim, sample after sample. */
-typedef struct dk_eval {
+struct dk_eval {
     const dk_real *input; /* already scaled for the network; not to be written */
     dk_real *output; /* to be filled with the network's raw output; holds some NaN, to see whether it was written */
     dk_real *uncond_output; /* U's, where CFG++ takes it from the same evaluation (guidance.scale 0); else NULL */
@@ -843,7 +846,7 @@ typedef struct dk_eval {
     /* For back ends; of DK_VALUE_HALF where plan->number says so. Those of further branches follow them. */
     int input_slot, output_slot, uncond_slot;
     int shared; /* 1: the input is 0 for all samples: one evaluation per condition does for all, at any time */
-} dk_eval;
+};
 
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; dk_state is that of the evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
@@ -1044,7 +1047,7 @@ struct dk_plan {
 /* Records the config's sampler on its grid. The plan must be zero, zero but for memory and bytes, or recorded already: then the
    new one takes its place. The config is read only, but for the message of a failure. After one the plan is what it was,
    or empty where it had been given memory. */
-DK_API dk_status dk_record(dk_plan *plan, struct dk_config *c);
+DK_API dk_status dk_record(dk_plan *plan, dk_config *c);
 /* Frees what dk_record allocated, and makes the plan zero. Runs on the plan must have ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);
 /* 1 if both do the same operations in the same order, with coefficients and levels within tolerance
@@ -1119,7 +1122,7 @@ DK_API const dk_plan *dk_run_plan(const dk_run *run);
 /* A symbolic vector: a value of the plan, or a sum of values. Copy it freely. A sum is valid until 256 more terms have
    been said: store with dkr_keep what later steps use. examples/samplers.c shows how all this is used. */
 typedef struct dk_vec {
-    struct dk_recorder *of; /* private; NULL: zero */
+    dk_recorder *of; /* private; NULL: zero */
     int count;              /* of terms; 0: a value */
     unsigned at;            /* its number; or where the terms are */
 } dk_vec;
@@ -1130,7 +1133,7 @@ static const dk_vec dkr_zero = {0, 0, 0};
    each way up of time travel, and after a first step from clean data. Keep nothing from the call before.
    It may call another recording function: set r->sampler and r->steps first. The other goes on from here to step r->steps;
    then both may be set again. A step that was begun, with nothing said in it, is left to the other. */
-typedef struct dk_recorder {
+struct dk_recorder {
     dk_vec x;          /* the state */
     dk_level from, to; /* of this step; from includes churn */
     dk_level aim;      /* dk_eval.end of evaluations: `to`, until you set it within the step */
@@ -1138,11 +1141,11 @@ typedef struct dk_recorder {
     int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
     dk_status status;
-    struct dk_config *config; /* resolved */
+    dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid; where phases have samplers, of this call */
     dk_sampler sampler;
     struct dkp_recording *own; /* private */
-} dk_recorder;
+};
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
 DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
@@ -1206,7 +1209,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table);
 /* What a guider is given: all outputs that one D is made of. Vectors are batch * dim numbers, as dk_guidance.space says;
    NULL with a back end, whose buffers the slots are. */
 struct dk_outputs {
-    const struct dk_eval *eval; /* for which evaluation, without its arrays */
+    const dk_eval *eval; /* for which evaluation, without its arrays */
     int branches;               /* 0 .. branches - 1 */
     const double *weight;       /* of each in the sum that scale, scale2 and away ask for: of two, scale and 1 - scale */
     const dk_real *output[DK_BRANCHES];
@@ -1258,7 +1261,7 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
    Waiting: rows may return before its work is done; so may find_bad, see there, and norm, where numbers stay on the device.
    Failing: 0 is fine. > 0 stops the run with DK_ERROR_CALLBACK, and the same is asked again when it goes on; so buffers must
    be as they were. < 0 says that something failed which was asked before: the run ends there. */
-typedef struct dk_backend {
+struct dk_backend {
     void *user;
     /* All rows of a pass, in order, for every element. */
     int (*rows)(void *user, dk_run *run, const dk_pass *pass);
@@ -1277,7 +1280,7 @@ typedef struct dk_backend {
        for dk_state, dk_denoised and dk_save, and for dk_load. */
     int (*get)(void *user, dk_run *run, dk_value_kind kind, int slot, void *to);
     int (*put)(void *user, dk_run *run, dk_value_kind kind, int slot, const void *from);
-} dk_backend;
+};
 
 /* ----------------------------------------------------------------- >>decl-names  Lists of names */
 
@@ -1592,9 +1595,9 @@ static size_t dkp_chunk(size_t dim);
 /* names, published lists, generators. */
 static void dkp_sampler_by_name(const char *name, dk_sampler *s);
 static void dkp_grid_by_name(const char *name, dk_grid *g);
-DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+DK_API dk_status dk_config_named(dk_config *c, const char *name);
 struct dk_json;
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model, struct dk_json *more);
+DK_API dk_status dk_config_for(dk_config *c, const char *model, struct dk_json *more);
 static const dk_sampler_info *dkp_peer_sampler(int i);
 static int dkp_quirk(const dk_recorder *r, int bits);
 static void dkp_count_timesteps(dk_recorder *r);
@@ -10176,7 +10179,7 @@ DK_API int dk_alias_at(int i, dk_alias *a); /* fills *a; 0 past the end */
    Names here come first, then other programs'; "a1111:Beta" is a certain program's. Case does not count, '-', '_',
    '/' and ' ' are alike and may be missing, "++" reads as "pp". dk_sampler_named and dk_grid_named know a
    name, too, that says nothing about the other part. */
-DK_API dk_status dk_config_named(struct dk_config *c, const char *name);
+DK_API dk_status dk_config_named(dk_config *c, const char *name);
 
 /* Time travel. Set the numbers, and dk_grid.way to &r.way; the struct must outlive recording.
    RePaint (Lugmayr et al. 2022, fig. 9): where 1, jump + 1, 2 jump + 1 ... steps are left, it goes up by `jump` levels, until
@@ -10192,8 +10195,8 @@ typedef struct dk_restart {
     int steps, times; /* times 0: 1 */
     double low, high; /* sigma/alpha; 0: 0.1, 2 */
 } dk_restart;
-DK_API int dk_repaint_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
-DK_API int dk_restart_level(const dk_way *way, const struct dk_config *c, dk_layout *grid, int i, dk_level *level);
+DK_API int dk_repaint_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level);
+DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level);
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
    at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
@@ -10221,7 +10224,7 @@ typedef struct dk_json {
    stays. Set steps before: some settings follow from them. Keys that are missing, and numbers that are null, have the class's
    defaults. Anything may be read: an error names the key, the field or the byte, and leaves the config alone. more NULL: as
    zero, but a key that no class has is refused. */
-DK_API dk_status dk_config_from_json(struct dk_config *c, const char *text, size_t length, dk_json *more);
+DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t length, dk_json *more);
 
 /* A table from JSON: {"name": "...", "guidance": 2, "shared": true, "level": [...], "a": [...], "b": [[b_00], [b_10, b_11], ...],
    "noise": [...], "told": [...]}, of which level, a and b must be there. Its numbers lie in the caller's memory, `room` of them:
@@ -10249,7 +10252,7 @@ typedef struct dk_model_info {
 DK_API int dk_model_at(int i, dk_model_info *m); /* fills *m; 0 past the end */
 /* dk_config_from_json by the model's name, and then what its `more` says. steps 0: the customary number. A guidance.scale (or
    ramps) that is set before stays, for both networks of two: 1 is for none. Phases of the caller's stay. */
-DK_API dk_status dk_config_for(struct dk_config *c, const char *model, dk_json *more);
+DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more);
 
 #ifdef __cplusplus
 }
