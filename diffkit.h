@@ -965,8 +965,8 @@ typedef struct dk_pass {
     int index;    /* of the call, also before a hook or guider, or norm */
     int position; /* of the boundary, among rows and boundaries */
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
-    int repeats;  /* 1: it may be run again, with new outputs of the call before it. It overwrites nothing that it reads or that
-                     this call was given, but for those outputs, and an input that is a multiple of x */
+    int repeats;  /* 1: it may be run again, with new outputs of the call before it. Of what it reads and what that call was given
+                     it overwrites these outputs alone, and an input that is a multiple of x */
 } dk_pass;
 
 /* One network evaluation. D = d_x x + d_f F, clipped as a row is. With guidance several branches, in one call or in consecutive
@@ -1045,8 +1045,8 @@ struct dk_plan {
 };
 
 /* Records the config's sampler on its grid. The plan must be zero, zero but for memory and bytes, or recorded already: then the
-   new one takes its place. The config is read only, but for the message of a failure. After one the plan is what it was,
-   or empty where it had been given memory. */
+   new one takes its place. The config is read only, but for the message of a failure. After one the plan is empty where its
+   memory was allocated, else what it was. */
 DK_API dk_status dk_record(dk_plan *plan, dk_config *c);
 /* Frees what dk_record allocated, and makes the plan zero. Runs on the plan must have ended. NULL, zero and twice are fine. */
 DK_API void dk_plan_free(dk_plan *plan);

@@ -41,8 +41,17 @@ static int say(const char *format, ...) {
     return more;
 }
 
+/* Settings that are refused show, also where a snippet does not look. */
+static dk_status set(dk_config *c, const char *settings) {
+    dk_status status = dk_config_set(c, settings);
+    if (status) say("%s\n", dk_message(c));
+    return status;
+}
+
 #define printf say
+#define dk_config_set set
 #include "snippets.inc"
+#undef dk_config_set
 #undef printf
 
 static void names_and_links_are_there(void **state) {
@@ -52,6 +61,6 @@ static void names_and_links_are_there(void **state) {
 
 int main(void) {
     static const struct CMUnitTest pages[] = {cmocka_unit_test(names_and_links_are_there)};
-    (void)shown, (void)show, (void)say;
+    (void)shown, (void)show, (void)say, (void)set;
     return cmocka_run_group_tests_name("pages", pages, NULL, NULL) | cmocka_run_group_tests_name("snippets", snippets, NULL, NULL);
 }
