@@ -282,10 +282,10 @@ $(BUILD)/test_%: tests/test_%.c tests/check.h diffkit.h $(BUILD)/cmocka $(wildca
 	$(COMPILE) -I$(BUILD) $(CFLAGS) $(LIGHT) $< -o $@ $(OBJECT) $$(cat $(BUILD)/cmocka) $(LIBS)
 
 # The documents whose C blocks are compiled and run.
-PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/*.zh.md)
+PAGES = README.md $(wildcard docs/tutorial.md docs/choosing.md docs/conventions.md docs/faq.md docs/guidance.md docs/noise.md docs/*.zh.md)
 $(BUILD)/snippets.inc: tests/snippets.sh diffkit.h README.md $(wildcard docs/*.md) | $(BUILD)
 	sh tests/snippets.sh $(PAGES) >$@
-$(BUILD)/test_snippets: $(BUILD)/snippets.inc
+$(BUILD)/test_snippets: $(BUILD)/snippets.inc examples/guiders.h
 $(BUILD)/test_bridge: examples/samplers.c
 $(BUILD)/test_backend: $(wildcard tests/backend/*.h)
 
