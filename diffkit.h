@@ -2423,7 +2423,7 @@ static double dkp_table_index(const dk_layout *g, int i, int n) {
     case DK_SPACING_LEADING: return dkp_round((n - 1 - i) * floor(span / n), rounding) + g->n;
     case DK_SPACING_TRAILING: return dkp_round(span + i * (span - T / n - span), rounding) - 1;
     case DK_SPACING_LINSPACE:
-        return dkp_round(n > 1 ? (n - 1 - i) * ((span - 1) / (n - 1)) : span - 1, rounding);
+        return dkp_round(n > 1 && i > 0 ? (n - 1 - i) * ((span - 1) / (n - 1)) : span - 1, rounding); /* exact at the end, too */
     case DK_SPACING_SIMPLE: return T - 1 - floor(i * (T / n));
     case DK_SPACING_DDIM_UNIFORM: return 1 + (g->there - 1 - i) * floor(T / n);
     case DK_SPACING_SMOOTHSTEP: return floor(v * v * (3 - 2 * v) * (T - 1) + 0.5);

@@ -747,6 +747,20 @@ static void refuse(dk_config c, const char *message) {
     assert_string_equal(dk_message(&c), message);
 }
 
+/* numpy.linspace(0, 999, n) ends with 999 itself, though 15 * (999 / 15) is less: so it is pure noise where timestep 999 is. */
+static void linspace_begins_at_the_last_timestep(void **state) {
+    (void)state;
+    for (int steps = 1; steps <= 200; steps++) {
+        double t[201];
+        dk_config c = check_config("vp_zero_snr", "euler", steps);
+        c.grid = dk_grid_named("linspace"), c.prediction = DK_PREDICT_V;
+        assert_int_equal(dk_levels(&c, DK_UNIT_T, t, 201), steps + 1);
+        if (!(t[0] >= 999 && t[0] <= 999)) fail_msg("%d steps: timestep %.17g", steps, t[0]);
+        assert_int_equal(dk_levels(&c, DK_UNIT_SIGMA, t, 1), steps + 1);
+        if (!(t[0] > 1e300)) fail_msg("%d steps: noise level %g", steps, t[0]);
+    }
+}
+
 /* Timesteps of a table of ten: 0, r, 2r ... and the offset, r = 10/steps whole. The noisiest must be one of the ten. */
 static void offsets_that_leave_the_table_are_refused(void **state) {
     (void)state;
@@ -1011,6 +1025,7 @@ int main(void) {
         cmocka_unit_test(levels_are_asked_for_in_proportion_to_steps),
         cmocka_unit_test(quantiles_of_many_steps_mirror_each_other),
         cmocka_unit_test(lists_are_cut_joined_and_bent),
+        cmocka_unit_test(linspace_begins_at_the_last_timestep),
         cmocka_unit_test(offsets_that_leave_the_table_are_refused),
         cmocka_unit_test(wrong_fields_are_named),
     };
