@@ -3740,13 +3740,23 @@ static void dkp_read_tableau(dk_recorder *r, dkp_tableau *tableau) {
     if (r->status == DK_OK) r->status = dkp_parse_tableau(r->sampler.tableau, tableau, r->config->message);
 }
 
-/* The same down to where noise begins, a level of the schedule, and noise back up. */
-static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau) {
-    dkp_split split = dkp_noise_split(r);
+/* Where noise behind a Runge-Kutta step begins: r->aim, a level of the schedule. The flow gauge is a coordinate here, so that it
+   changes nothing about the noise. */
+static dkp_split dkp_runge_kutta_split(dk_recorder *r) {
+    const dk_gauge gauge = r->sampler.gauge;
     if (r->sampler.law == DK_LAW_SDE_NOISE) dkr_refuse(r, "sampler.law", r->sampler.law, "another than sde_noise for this method");
+    r->sampler.gauge = DK_GAUGE_DEFAULT;
+    dkp_split split = dkp_noise_split(r);
+    r->sampler.gauge = gauge;
     if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
-    dkp_runge_kutta_to(r, tableau, split.up > 0 ? r->aim : r->to, dkr_zero);
-    if (split.up > 0) r->x = dkp_add_noise(r, dkr_scale(split.down.alpha / r->aim.alpha, r->x), split.up);
+    return split;
+}
+
+/* A step down to there, and noise back up. */
+static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau, dkp_split split) {
+    dkp_runge_kutta_to(r, tableau, r->aim, dkr_zero);
+    if (r->aim.sigma < r->to.sigma)
+        r->x = dkp_add_noise(r, dkr_scale(split.down.alpha / r->aim.alpha, r->x), split.up);
 }
 
 #define DKP_READS_RUNGE_KUTTA "gauge plain_last euler_to_data law eta noise_min noise_max"
@@ -3973,7 +3983,7 @@ static void dkp_record_runge_kutta(dk_recorder *r) {
     dkp_read_tableau(r, &tableau);
     /* of a controlled step the last slope is the next one's first, without noise between them */
     dkr_reads(r, r->own->pace ? "tableau gauge plain_last euler_to_data order" : "tableau " DKP_READS_RUNGE_KUTTA);
-    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau, dkp_runge_kutta_split(r));
 }
 
 /* Whether the sampler itself makes the step from clean data. */
@@ -3989,7 +3999,7 @@ static void dkp_record_edm(dk_recorder *r) {
     const dkp_tableau tableau = {2, 0, {at, 1 - 0.5 / at, 0.5 / at}};
     dkr_reads(r, "alpha " DKP_READS_RUNGE_KUTTA);
     if (!(at > 0 && at <= 1)) dkr_refuse(r, "sampler.alpha", at, "> 0 and <= 1");
-    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau);
+    while (dkr_step(r)) dkp_runge_kutta_and_noise(r, &tableau, dkp_runge_kutta_split(r));
 }
 
 /* DPM2: the midpoint method with its middle at the geometric mean of the noise levels, as in k-diffusion. There is none
@@ -3997,13 +4007,12 @@ static void dkp_record_edm(dk_recorder *r) {
 static void dkp_record_dpm2(dk_recorder *r) {
     dkr_reads(r, "gauge law eta noise_min noise_max dry_bottom");
     while (dkr_step(r)) {
-        dkp_split split = dkp_noise_split(r);
-        double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &split.down).u;
+        dkp_split split = dkp_runge_kutta_split(r);
+        double u = dkp_point_at(r, &r->from).u, last = dkp_point_at(r, &r->aim).u;
         double at = dkp_finite(u) && last > 0 ? (dkp_sqrt(u * last) - u) / (last - u) : 0;
-        const dkp_tableau middle = {split.down.sigma > 0 ? 2 : 1, 0, {at, 0, 1}};
-        dkp_runge_kutta_to(r, &middle, split.down, dkr_zero);
-        if (split.down.sigma > 0 || !dkp_quirk(r, DK_QUIRK_DRY_BOTTOM))
-            r->x = dkp_add_noise(r, r->x, split.up);
+        const dkp_tableau middle = {r->aim.sigma > 0 ? 2 : 1, 0, {at, 0, 1}};
+        if (!(r->aim.sigma > 0) && dkp_quirk(r, DK_QUIRK_DRY_BOTTOM)) split.up = 0;
+        dkp_runge_kutta_and_noise(r, &middle, split);
     }
 }
 
@@ -10425,8 +10434,8 @@ static void dkp_record_heunpp2(dk_recorder *r) {
     double most = dkp_point_at(r, &top).u;
     while (dkr_step(r)) {
         int left = r->steps - r->step, stages = left < 3 ? left : 3;
-        dk_level end = dkp_noise_split(r).down;
-        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &end).u, h = next - u, after = 0;
+        dkp_split split = dkp_runge_kutta_split(r);
+        double u = dkp_point_at(r, &r->from).u, next = dkp_point_at(r, &r->aim).u, h = next - u, after = 0;
         if (stages > 2) {
             dk_level second = dkp_level(r, r->step + 2);
             after = dkp_point_at(r, &second).u;
@@ -10435,7 +10444,7 @@ static void dkp_record_heunpp2(dk_recorder *r) {
         dkp_tableau tableau = {stages, 0, {1, 1, stages > 2 ? (after - next) / h : 0}};
         double *b = &tableau.a[dkp_row(stages)];
         b[0] = 1 - w2 - w3, b[1] = w2, b[2] = w3;
-        dkp_runge_kutta_and_noise(r, &tableau);
+        dkp_runge_kutta_and_noise(r, &tableau, split);
     }
 }
 

@@ -2160,6 +2160,40 @@ static void runge_kutta_methods_with_noise_keep_the_variance(void **state) {
     assert_true(checked >= 3 * 16);
 }
 
+/* In any gauge: the mean is the data's, too, and the network is told where the step down ends, by k-diffusion's formula for
+   sigma_down. dpm2's middle is the geometric mean of the gauge's coordinate, down to there. */
+static void noise_behind_runge_kutta_steps_is_that_of_any_gauge(void **state) {
+    static const char *const families[] = {"flow", "vp_linear", "edm"}, *const names[] = {"heun", "edm", "dpm2", "rk4", "heunpp2"};
+    enum { STEPS = 240, DRAWS = STEPS + 2 };
+    const double m = 0.4, deviation = 0.7;
+    (void)state;
+    for (int gauge = DK_GAUGE_VE; gauge <= DK_GAUGE_NATIVE; gauge++)
+        for (int k = 0; k < 5; k++)
+            for (int f = 0; f < 3; f++) {
+                check_gaussian data = {m, deviation, DK_PREDICT_X0, 0.5, 0};
+                dk_config c = check_config(families[f], names[k], STEPS);
+                dk_plan plan;
+                dk_real x[DRAWS];
+                double variance = 0;
+                memset(&plan, 0, sizeof plan);
+                c.dim = DRAWS, c.prediction = DK_PREDICT_X0, c.sampler.eta = 1, c.sampler.gauge = (dk_gauge)gauge;
+                c.noise = source_from(impulses, NULL);
+                if (f == 0) c.grid.sigma_max = 0.99; /* where VE has a coordinate */
+                if (dk_sample(&c, check_gaussian_denoise, &data, x)) fail_msg("%s: %s", names[k], dk_message(&c));
+                double mean = (double)x[DRAWS - 1]; /* no draw has that element */
+                for (int i = 0; i < DRAWS; i++) variance += ((double)x[i] - mean) * ((double)x[i] - mean);
+                check_near(mean, m, 1e-2, names[k]);
+                check_near(sqrt(variance), deviation, k == 4 ? 2e-2 : 4e-3, names[k]);
+                assert_int_equal(dk_record(&plan, &c), DK_OK);
+                dk_level from = plan.level[9], to = plan.level[10];
+                double a = from.sigma / from.alpha, b = to.sigma / to.alpha;
+                for (int i = 0; i < plan.calls; i++)
+                    if (plan.call[i].step == 9)
+                        check_near(dk_noise_level(plan.call[i].end), b * b / a, 1e-9, names[k]);
+                dk_plan_free(&plan);
+            }
+}
+
 /* Heun++ is of first order, without noise and with it: what is missing from the deviation halves with the steps, and is less
    than Euler's. */
 static void heunpp2_with_noise_is_of_first_order(void **state) {
@@ -2283,6 +2317,7 @@ int main(void) {
         cmocka_unit_test(zero_terminal_snr_starts_at_alpha_0),
         cmocka_unit_test(samplers_need_no_more_buffers_than_they_must),
         cmocka_unit_test(runge_kutta_methods_with_noise_keep_the_variance),
+        cmocka_unit_test(noise_behind_runge_kutta_steps_is_that_of_any_gauge),
         cmocka_unit_test(heunpp2_with_noise_is_of_first_order),
         cmocka_unit_test(euler_with_noise_is_euler_ancestral),
         cmocka_unit_test(a_tableau_says_where_its_noise_begins),
