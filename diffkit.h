@@ -1178,7 +1178,7 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. "by 23" stands for the
    entries that integrate the polynomial through columns 0, 2 and 3 exactly. Columns from 10 on are a, b ... Column 0 makes
    every row exact for constant D. Where the text gives it, x/alpha of the step's start does so instead, and rows depend on
-   differences alone, unless the grid begins above noise level 1000. "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews'
+   differences alone, unless a level is above noise level 1000. "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews'
    ETD2RK. */
 
 /* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
@@ -4211,7 +4211,8 @@ static void dkp_record_exponential(dk_recorder *r) {
     dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     dkp_two_gauges(r);
     if (!r->sampler.law) r->sampler.law = DK_LAW_SDE;
-    if (!(dkp_gauge_alpha(r, &r->first) > 1e-3 * r->first.sigma)) method.given = 0; /* x/alpha is far from any D */
+    const dk_level noisy = r->falling ? r->first : r->last;
+    if (!(dkp_gauge_alpha(r, &noisy) > 1e-3 * noisy.sigma)) method.given = 0; /* x/alpha is far from any D */
     while (dkr_step(r)) dkp_phi_step(r, &method, DKP_NOISE_BEHIND);
 }
 

@@ -2194,6 +2194,22 @@ static void noise_behind_runge_kutta_steps_is_that_of_any_gauge(void **state) {
             }
 }
 
+/* Up to pure noise, from x at t = 0.05 of data N(0.4, 0.6^2): the ODE keeps (x - alpha 0.4)/deviation. */
+static void lawsons_methods_rise_to_pure_noise(void **state) {
+    static const char *const names[] = {"lawson2a", "lawson2b", "lawson4"};
+    const check_gaussian g = {0.4, 0.6, DK_PREDICT_VELOCITY, 0, 0};
+    (void)state;
+    for (int k = 0; k < 3; k++) {
+        dk_config c = check_config("flow", names[k], 80);
+        dk_real x[1] = {(dk_real)(0.95 * 0.4 + 0.3 * sqrt(0.95 * 0.95 * 0.36 + 0.05 * 0.05))};
+        c.start = DK_START_STATE, c.grid = dk_grid_named("uniform");
+        c.grid.rising = 1, c.grid.sigma_min = 0.05, c.grid.final = DK_FINAL_MIN;
+        check_gaussian network = g;
+        if (dk_sample(&c, check_gaussian_denoise, &network, x)) fail_msg("%s", dk_message(&c));
+        check_near((double)x[0], 0.3, 2e-3, names[k]);
+    }
+}
+
 /* Heun++ is of first order, without noise and with it: what is missing from the deviation halves with the steps, and is less
    than Euler's. */
 static void heunpp2_with_noise_is_of_first_order(void **state) {
@@ -2318,6 +2334,7 @@ int main(void) {
         cmocka_unit_test(samplers_need_no_more_buffers_than_they_must),
         cmocka_unit_test(runge_kutta_methods_with_noise_keep_the_variance),
         cmocka_unit_test(noise_behind_runge_kutta_steps_is_that_of_any_gauge),
+        cmocka_unit_test(lawsons_methods_rise_to_pure_noise),
         cmocka_unit_test(heunpp2_with_noise_is_of_first_order),
         cmocka_unit_test(euler_with_noise_is_euler_ancestral),
         cmocka_unit_test(a_tableau_says_where_its_noise_begins),
