@@ -11045,32 +11045,25 @@ static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *
     return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
 }
 
-static void dkp_torchsde(const dk_noise_source *s, uint64_t seed, const dkp_node *node, int count, size_t n,
-                         dk_real *out) {
-    dk_noise_source normals = *s;
-    normals.kind = DK_NOISE_TORCH_CPU;
-    for (int k = 0; k < count; k++) {
-        uint32_t key[3] = {(uint32_t)node[k].place, (uint32_t)(node[k].place >> 32), (uint32_t)node[k].depth},
-                 word;
-        int wide = key[1] > 0;
-        dkp_stream g;
-        if (!wide) key[1] = key[2];
-        dkp_seed_words(seed, key, node[k].depth < 0 ? 0 : 2 + wide, 24, &word, 1);
-        dkp_start_stream(&g, word);
-        dkp_stream_normals(&g, &normals, n, node[k].share, out);
-    }
-}
-
 /* 0 for a draw that does not go down. */
 DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, void *states,
                                       dk_real *out) {
     dkp_node node[2 * DKP_HALVINGS];
+    dkp_stream g;
+    dk_noise_source normals = *s;
     size_t batch = q->seeds ? (size_t)q->batch : 1, n = q->seeds ? q->dim : q->dim * (size_t)q->batch;
     int count = dkp_torchsde_nodes(s, q, node);
     (void)states;
-    for (size_t b = 0; count && b < batch; b++) {
-        memset(out + b * n, 0, n * sizeof *out);
-        dkp_torchsde(s, dkp_seed_of(s, q, b), node, count, n, out + b * n);
+    normals.kind = DK_NOISE_TORCH_CPU;
+    for (size_t b = 0; count && b < batch; b++, out += n) {
+        memset(out, 0, n * sizeof *out);
+        for (int k = 0; k < count; k++) {
+            uint32_t low = (uint32_t)node[k].place, high = (uint32_t)(node[k].place >> 32), depth = (uint32_t)node[k].depth, word;
+            const uint32_t key[3] = {low, high ? high : depth, depth}; /* as many words as the place needs */
+            dkp_seed_words(dkp_seed_of(s, q, b), key, node[k].depth < 0 ? 0 : high ? 3 : 2, 24, &word, 1);
+            dkp_start_stream(&g, word);
+            dkp_stream_normals(&g, &normals, n, node[k].share, out);
+        }
     }
     return count;
 }
@@ -11735,23 +11728,23 @@ static dk_status dkp_say_vp(dkp_job *j) {
     dk_config *c = j->c;
     dk_grid *g = &c->grid;
     dk_spacing conversion;
-    int flags = j->of->flags, linspace = !(DKP_SAYS(timestep_spacing) >= 0 && DKP_SAYS(timestep_spacing) < 2),
+    int flags = j->of->flags, whole = flags & DKP_WHOLE, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE),
+        linspace = !(DKP_SAYS(timestep_spacing) >= 0 && DKP_SAYS(timestep_spacing) < 2),
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
-    g->spacing =
-        linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
-    if (linspace && c->steps == 1 && !(flags & DKP_SPARE)) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
-    g->rounding = linspace && !(flags & DKP_WHOLE) ? DK_ROUND_NONE : DK_ROUND_NEAREST;
-    if (linspace && !(flags & DKP_WHOLE)) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
-    if (!(flags & DKP_WHOLE) && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
-    if ((flags & DKP_SPARE) && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
+    g->spacing = linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
+    if (linspace && c->steps == 1 && !spare) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
+    g->rounding = linspace && !whole ? DK_ROUND_NONE : DK_ROUND_NEAREST;
+    if (linspace && !whole) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (!whole && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
+    if (spare && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
     if (g->spacing == DK_SPACING_LEADING && !linspace) {
-        int T = c->schedule.timesteps, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE);
+        int T = c->schedule.timesteps;
         int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
         if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
         g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
@@ -11763,8 +11756,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (dkp_say_converted(j, conversion, current) != DK_OK) return DK_ERROR_CONFIG;
         if ((flags & DKP_TELLS_INT) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
             g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
-        if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE)
-            g->rounding = DK_ROUND_DOWN;
+        if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE) g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
         double t = dk_level_at(&c->schedule, DK_UNIT_LAMBDA, DKP_SAYS(lambda_min_clipped)).t;
         if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
@@ -11772,7 +11764,7 @@ static dk_status dkp_say_vp(dkp_job *j) {
     }
     if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) return dkp_say_log_linear(j);
     g->final = DK_FINAL_ZERO;
-    if (flags & DKP_INVERSE) return dkp_say_inverse(j);
+    if (inverse) return dkp_say_inverse(j);
     if (least && conversion != DK_SPACING_DEFAULT && (flags & DKP_ENDS_TWICE)) return dkp_say_twice(j);
     return least ? dkp_say_least(j) : DK_OK;
 }
