@@ -2803,6 +2803,7 @@ typedef struct dkp_recording {
     int drawn;              /* value of the step's last draw behind its evaluations; -1: none */
     dk_level ended;         /* where the step before ended, */
     dk_vec given, raised;   /* and the draws that known data and churn brought to its state since */
+    int leaps;              /* churn has made this step much longer than past ones are apart: polynomials would grow without bound */
     int estimates, skipped; /* D so far; the first ones without an evaluation */
     int others;             /* values y so far */
     dk_vec momentum;        /* of guidance, */
@@ -3148,6 +3149,7 @@ static void dkp_churn(dk_recorder *r) {
     if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dkp_at_sigma(&r->config->schedule, up);
+    r->own->leaps = up - here > 0.25 * (here - dk_noise_level(r->to));
     r->x = dkr_keep(r, dkp_noised_up(r, r->x, &r->from, &hat, &r->own->raised));
     r->from = hat;
 }
@@ -3224,7 +3226,7 @@ DK_API int dkr_step(dk_recorder *r) {
     if (r->status != DK_OK || r->step >= r->steps) return 0;
     r->from = own->ended = r->to;
     r->to = r->aim = dkp_level(r, r->step + 1);
-    own->stage = 0, own->drawn = -1, own->raised = dkr_zero;
+    own->stage = own->leaps = 0, own->drawn = -1, own->raised = dkr_zero;
     dkp_enter_phase(r, own->offset + r->step);
     if (dkp_quirk(r, DK_QUIRK_STRIDE)) dkp_count_timesteps(r);
     dkp_churn(r);
@@ -3604,7 +3606,7 @@ static int dkp_ends_in_D(const dk_recorder *r) { return r->to.sigma <= 0 && !(r-
    left before sigma = 0, and `more`. */
 static int dkp_nodes(const dk_recorder *r, int wanted, int have, int more) {
     int left = r->steps - r->step + more;
-    if (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2) wanted = 1;
+    if (r->own->leaps || (dkp_quirk(r, DK_QUIRK_EULER_LAST) && left < 2)) wanted = 1;
     int to_zero = dkp_goal(r).sigma <= 0;
     if (!dkp_quirk(r, DK_QUIRK_COUNT_LAST) && to_zero) left--;
     if (dkp_quirk(r, DK_QUIRK_LOWER_TO_ZERO) && !to_zero) left = wanted;
@@ -3961,6 +3963,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
             have = -1;
             continue;
         }
+        if (r->own->leaps) have = 0;
         double kept = dkp_er_scaler(r, next) / dkp_er_scaler(r, here), h = next - here, integral, moment;
         dkp_er_integrals(r, here, next, &integral, &moment);
         dk_vec x = dkr_mix(kept * alpha / r->from.alpha, r->x, alpha * (1 - kept), D);
