@@ -936,9 +936,9 @@ typedef struct dk_value {
     char letter; /* x state, D denoised, U unconditional D, F to K network outputs, u network input,
                     z noise, k known data, m mask, y anything else */
     char kind;   /* dk_value_kind */
-    short place; /* private: where a run has noted its address */
     int number, slot;
     dkp_life life; /* private */
+    int place;     /* private: where a run has noted its address */
 } dk_value;
 
 /* dst = sum of terms, or, where draw >= 0, that draw of noise. Rows run in order and element by element, so dst may share its
@@ -946,7 +946,6 @@ typedef struct dk_value {
    is outside [-clip, clip] becomes the nearer end. */
 typedef struct dk_row {
     int dst, first, count, draw, mask;
-    int plain; /* private: a sum of few terms without scalars, none of 16 bits, and nothing else */
     double clip;
 } dk_row;
 
@@ -967,6 +966,8 @@ typedef struct dk_pass {
     int noises;   /* its draws, which need a buffer each if the noise comes from a callback */
     int repeats;  /* 1: it may be run again, with new outputs of the call before it. Of what it reads and what that call was given
                      it overwrites these outputs alone, and an input that is a multiple of x */
+    int plain;    /* private: it is between two calls, the first of which has one kind of output, and all its rows are draws, or
+                     sums of few terms without scalars, none of 16 bits */
 } dk_pass;
 
 /* One network evaluation. D = d_x x + d_f F, clipped as a row is. With guidance several branches, in one call or in consecutive
@@ -1089,7 +1090,7 @@ typedef struct dkp_run {
     uint16_t *halves;
     double *sums;
     void *streams; /* generators that give their numbers in order, where they stand */
-    dk_real **place; /* of what is in full precision: dk_value.place says which */
+    void **place; /* of all values: dk_value.place says which. NULL with a back end */
     double lowest, highest; /* noise level of the run, but for 0 */
     int looking; /* the pass at work looks for NaN in the outputs of the call before, tile by tile, */
     size_t bad;  /* and has found this element first */
@@ -1588,7 +1589,9 @@ static dk_noise_request dkp_request(const dk_run *run, int draw);
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number);
 static size_t dkp_finish(dk_run *run, const dk_pass *pass);
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
+static int dkp_good(const dk_run *run, const dk_call *call);
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
+static void dkp_run_plain(const dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
@@ -2927,8 +2930,8 @@ static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
     if (DKP_STORING(r, values)) {
-        dk_value v = {letter, DK_VALUE_LOCAL, 0, letter == 'y' ? r->own->others++ : number, -1,
-                      {p->passes, r->own->position, r->own->position, needs, 0}};
+        dk_value v = {letter, DK_VALUE_LOCAL, letter == 'y' ? r->own->others++ : number, -1,
+                      {p->passes, r->own->position, r->own->position, needs, 0}, 0};
         p->value[value] = v;
     }
     return value;
@@ -2945,7 +2948,7 @@ static void dkp_use(dk_recorder *r, int value, int full) {
 /* A row is opened, given its terms and closed. Terms with coefficient 0 are dropped: 0 * infinity must not spoil
    a state, and eta = 0 must cost nothing. */
 static void dkp_open_row(dk_recorder *r, int draw) {
-    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0, 0};
+    dk_row row = {0, r->own->plan->terms, 0, draw, -1, 0};
     r->own->row = row, r->own->row_needs = -1;
     r->own->position++;
 }
@@ -3002,7 +3005,7 @@ static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
     if (!DKP_STORING(r, passes)) return;
     dk_pass *last = &p->pass[p->passes - 1];
     int first = p->passes > 1 ? last[-1].first + last[-1].count : 0;
-    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0, 0};
+    dk_pass pass = {first, p->rows - first, boundary, index, r->own->position, 0, 0, 0};
     *last = pass;
 }
 
@@ -4682,9 +4685,9 @@ static void dkp_finish_plan(const dk_recorder *r, dk_plan *plan) {
     dkp_allocate(plan, scratch);
     if (plan->value[result].slot != 0) { /* move it there */
         dk_term t = {1, result, 0, 0};
-        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0, 0};
-        dk_value v = {'x', DK_VALUE_BUFFER, 0, plan->steps, 0,
-                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}};
+        dk_row row = {plan->values, plan->terms, 1, -1, -1, 0};
+        dk_value v = {'x', DK_VALUE_BUFFER, plan->steps, 0,
+                      {plan->passes - 1, r->own->position, r->own->position, plan->calls - 1, 0}, 0};
         plan->pass[plan->passes - 1].count++;
         result = plan->values;
         plan->term[plan->terms++] = t;
@@ -4955,10 +4958,11 @@ static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
 
 /* As dkp_find_plain numbers them. */
 static void dkp_note_places(dk_run *run, const dk_plan *plan) {
-    dk_real **place = run->own.place += plan->locals;
+    void **place = run->own.place += plan->locals;
     for (int k = 0; k < plan->locals; k++) place[-1 - k] = run->own.tiles + k * DKP_TILE;
-    place[0] = (dk_real *)(uintptr_t)run->config.known, place[1] = (dk_real *)(uintptr_t)run->config.mask;
-    for (int k = 0; k <= plan->buffers; k++) place[2 + k] = dkp_buffer(run, k);
+    place[0] = (void *)(uintptr_t)run->config.known, place[1] = (void *)(uintptr_t)run->config.mask; /* never written */
+    for (int k = 0; k <= plan->buffers; k++) place[2 + 2 * k] = dkp_buffer(run, k);
+    for (int k = 0; k < plan->halves; k++) place[3 + 2 * k] = dkp_half_buffer(run, k);
 }
 
 /* Starts a run whose config is resolved; memory as for dk_begin. */
@@ -4982,12 +4986,12 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     run->scalars = (double *)(void *)(base += sizes.noise);
     own->sums = (double *)(void *)(base += sizes.scalars);
     own->streams = base += sizes.sums;
-    own->place = (dk_real **)(void *)(base += sizes.streams);
-    own->tiles = (dk_real *)(void *)(base += sizes.places);
+    own->place = c->backend ? NULL : (void **)(void *)(base + sizes.streams);
+    own->tiles = (dk_real *)(void *)(base += sizes.streams + sizes.places);
     own->mirror = (dk_real *)(void *)(base + sizes.tiles);
     /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
     memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
-    if (!c->backend) dkp_note_places(run, plan);
+    if (own->place) dkp_note_places(run, plan);
     if (!c->backend || !c->backend->begin) return DK_OK;
     own->inside = 1;
     int failed = c->backend->begin(c->backend->user, run);
@@ -5123,8 +5127,8 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     return run->status = status;
 }
 
-static const dk_pass *dkp_open_pass(const dk_run *run) { return &dkp_plan_of(run)->pass[run->own.pass - 1]; }
-static const dk_call *dkp_open_call(const dk_run *run) { return &dkp_plan_of(run)->call[dkp_open_pass(run)->index]; }
+DKP_INLINE const dk_pass *dkp_open_pass(const dk_run *run) { return &dkp_plan_of(run)->pass[run->own.pass - 1]; }
+DKP_INLINE const dk_call *dkp_open_call(const dk_run *run) { return &dkp_plan_of(run)->call[dkp_open_pass(run)->index]; }
 
 /* The run fails if an element is bad; that is named: "..., sample 1, element 5". */
 static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
@@ -5138,12 +5142,10 @@ static dk_status dkp_fail_at(dk_run *run, size_t bad, const char *what) {
 /* Bytes where the network is to write: a NaN of each kind of number that no computation makes. */
 enum { DKP_UNWRITTEN = 0xFF };
 
-static size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
+DKP_INLINE size_t dkp_number_bytes(dk_number number) { return number ? sizeof(uint16_t) : sizeof(dk_real); }
 
-/* What the network reads or writes: a slot of what it takes numbers as. */
-DKP_INLINE void *dkp_for_network_at(const dk_run *run, int slot) {
-    return dkp_plan_of(run)->number ? (void *)dkp_half_buffer(run, slot) : (void *)dkp_buffer(run, slot);
-}
+/* Where a value lies, without a back end. */
+DKP_INLINE void *dkp_at(const dk_run *run, int value) { return run->own.place[dkp_plan_of(run)->value[value].place]; }
 
 static const char dkp_bad_already[] = "the state that the network was given is NaN or infinite already";
 
@@ -5193,45 +5195,41 @@ static dk_status dkp_ask_for_bad(dk_run *run, int value, size_t *bad, const char
     return DK_OK;
 }
 
-static dk_status dkp_fail_output(dk_run *run, int slot, size_t bad) {
+static dk_status dkp_fail_output(dk_run *run, int value, size_t bad) {
     size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number);
     const dk_real *x = dk_state(run);
     size_t given = x ? dkp_find_in(run, x, DK_NUMBER_REAL) : run->size;
     if (given < run->size) return dkp_fail_at(run, given, dkp_bad_already);
-    const unsigned char *at = (const unsigned char *)dkp_for_network_at(run, slot) + bad * bytes;
     int unwritten = !run->config.backend;
-    for (size_t i = 0; unwritten && i < bytes; i++) unwritten = at[i] == DKP_UNWRITTEN;
+    for (size_t i = bad * bytes; unwritten && i < (bad + 1) * bytes; i++)
+        unwritten = ((const unsigned char *)dkp_at(run, value))[i] == DKP_UNWRITTEN;
     return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
     size_t bad;
     if (dkp_ask_for_bad(run, value, &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
-    return bad < run->size ? dkp_fail_output(run, dkp_plan_of(run)->value[value].slot, bad) : DK_OK;
+    return bad < run->size ? dkp_fail_output(run, value, bad) : DK_OK;
 }
 
 DKP_FAST
 
 /* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
    it. So the check of outputs finds what the network leaves as it is, for little. */
-static void dkp_mark_output(const dk_run *run, void *output) {
-    const size_t dim = run->dim, bytes = dkp_number_bytes(dkp_plan_of(run)->number);
+static void dkp_mark_output(const dk_run *run, int value, int branches) {
+    const size_t dim = run->dim, bytes = dkp_number_bytes(dkp_plan_of(run)->number), size = run->size * (size_t)branches;
+    char *output = (char *)dkp_at(run, value);
     if (run->size <= DKP_TILE) {
-        memset(output, DKP_UNWRITTEN, run->size * bytes);
+        memset(output, DKP_UNWRITTEN, size * bytes);
         return;
     }
     const size_t chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
-    for (size_t done = 0; done < run->size; done += dim)
+    for (size_t done = 0; done < size; done += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
-            memset((char *)output + (done + left - 1) * bytes, DKP_UNWRITTEN, bytes);
+            memset(output + (done + left - 1) * bytes, DKP_UNWRITTEN, bytes);
 }
 
-DKP_ONCE static void dkp_mark_outputs(const dk_run *run, const dk_eval *e) {
-    for (int k = 0; k < e->branches; k++) dkp_mark_output(run, dkp_for_network_at(run, e->output_slot + k));
-    if (e->uncond_slot >= 0) dkp_mark_output(run, dkp_for_network_at(run, e->uncond_slot));
-}
-
-/* What is asked of the network, all but the arrays. */
+/* What is asked of the network. */
 static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
     int index = p->pass[run->own.pass - 1].index, control = p->attempt;
@@ -5245,24 +5243,22 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
+    if (run->config.backend) return;
+    void *input = dkp_at(run, call->input), *output = dkp_at(run, call->output);
+    void *uncond = call->uncond_output >= 0 ? dkp_at(run, call->uncond_output) : NULL;
+    if (p->number)
+        e->input_half = (uint16_t *)input, e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
+    else e->input = (dk_real *)input, e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
 }
 
 /* The open evaluation, with marks in its outputs unless they hold what a run that goes on may use. 0 where it cannot be done. */
 static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
-    dk_number number = dkp_plan_of(run)->number;
-    int checked = !run->config.unchecked;
     dkp_describe(run, e);
-    if (run->config.backend) return 1;
-    if (number && checked && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
-    if (fresh && checked) dkp_mark_outputs(run, e);
-    int uncond = e->uncond_slot >= 0;
-    if (number) {
-        e->input_half = dkp_half_buffer(run, e->input_slot), e->output_half = dkp_half_buffer(run, e->output_slot);
-        if (uncond) e->uncond_output_half = dkp_half_buffer(run, e->uncond_slot);
-    } else {
-        e->input = dkp_buffer(run, e->input_slot), e->output = dkp_buffer(run, e->output_slot);
-        if (uncond) e->uncond_output = dkp_buffer(run, e->uncond_slot);
-    }
+    if (run->config.unchecked || run->config.backend) return 1;
+    const dk_call *call = dkp_open_call(run);
+    if (dkp_plan_of(run)->number && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
+    if (fresh) dkp_mark_output(run, call->output, call->branches);
+    if (fresh && call->uncond_output >= 0) dkp_mark_output(run, call->uncond_output, 1);
     return 1;
 }
 
@@ -5360,6 +5356,8 @@ static dk_status dkp_call_user(dk_run *run, const dk_pass *pass) {
     dkp_describe(run, &e);
     if (!hook && made && !run->config.unchecked) memset(made, DKP_UNWRITTEN, run->size * sizeof *made);
     e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* what is made has the branches behind it */
+    e.input = e.output = e.uncond_output = NULL;
+    e.input_half = e.output_half = e.uncond_output_half = NULL;
     if (hook ? g->hook(g->hook_user, &e, made, slot) : dkp_call_guider(run, pass, &e, made, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK,
                             hook ? "guidance.hook returned nonzero" : "guidance.guider returned nonzero");
@@ -5381,39 +5379,37 @@ static dk_status dkp_cross_boundary(dk_run *run, const dk_pass *before) {
 static void dkp_take_back(dk_run *run) {
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run);
-    int outputs[DK_BRANCHES + 1], slot = -1, count = dkp_made(p, dkp_open_pass(run), outputs);
+    int outputs[DK_BRANCHES + 1], found = -1, count = dkp_made(p, dkp_open_pass(run), outputs);
     run->own.looking = 0;
     for (int u = call->input; u < call->input + call->branches; u++) {
         const dk_row *row = dkp_row_of_multiple(p, u, call->x, p->pass[run->own.pass].first);
-        dk_pass input = {row ? (int)(row - p->row) : 0, 1, DK_BOUNDARY_END, 0, 0, 0, 0};
+        dk_pass input = {row ? (int)(row - p->row) : 0, 1, DK_BOUNDARY_END, 0, 0, 0, 0, 0};
         if (row) dkp_rows(NULL, run, &input);
     }
-    for (int k = 0; k < count && slot < 0; k++)
-        if (dkp_bad_output(run, outputs[k], run->own.bad, run->own.bad + 1) == run->own.bad) slot = p->value[outputs[k]].slot;
-    dkp_fail_output(run, slot, run->own.bad);
-    for (int k = 0; k < count; k++) dkp_mark_output(run, dkp_for_network_at(run, p->value[outputs[k]].slot));
+    for (int k = 0; k < count && found < 0; k++)
+        if (dkp_bad_output(run, outputs[k], run->own.bad, run->own.bad + 1) == run->own.bad) found = outputs[k];
+    dkp_fail_output(run, found, run->own.bad);
+    for (int k = 0; k < count; k++) dkp_mark_output(run, outputs[k], 1);
 }
 
 DKP_FAST
 
-/* Most outputs are good, which is seen of short ones without asking further. */
 static dk_status dkp_check_outputs(dk_run *run) {
     int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
-    int here = !run->config.backend && run->size <= DKP_TILE;
-    for (int k = 0; k < count; k++) {
-        if (here && dkp_bad_output(run, outputs[k], 0, run->size) == run->size) continue;
+    for (int k = 0; k < count; k++)
         if (dkp_check_output(run, outputs[k]) != DK_OK) return run->status;
-    }
     return DK_OK;
 }
 
-/* Whether a pass can look for NaN in the outputs of the call before while it runs. A noise source is not asked twice. */
-static int dkp_looks_on_its_way(const dk_run *run, const dk_pass *pass) {
-    return pass->repeats && !run->config.backend && run->size > DKP_TILE &&
-           !(pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)));
+/* Whether a pass needs whole draws, which are asked for once. */
+static int dkp_takes_whole(const dk_run *run, const dk_pass *pass) {
+    return pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise));
 }
 
-static int dkp_next(dk_run *run, dk_eval *eval) {
+enum { DKP_OPEN = 1, DKP_FRESH };
+
+/* Goes on to a fresh evaluation, or stays at the open one; 0 where there is none. */
+static int dkp_next(dk_run *run) {
     dkp_run *own = &run->own;
     const dk_plan *p = dkp_plan_of(run);
     const dk_backend *backend = dkp_backend(run);
@@ -5424,10 +5420,17 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     }
     if (own->again) { /* after an error: the same evaluation once more */
         own->again = 0;
-        return dkp_hand_out(run, eval, 0);
+        return DKP_OPEN;
+    }
+    const dk_pass *next = &p->pass[own->pass];
+    int simple = own->waiting && !run->config.backend && !dkp_takes_whole(run, next), brief = run->size <= DKP_TILE;
+    if (simple && brief && next->plain && (run->config.unchecked || dkp_good(run, dkp_open_call(run)))) {
+        dkp_run_plain(run, next); /* most of what short runs do */
+        own->pass++;
+        return DKP_FRESH;
     }
     own->looking = own->waiting && !run->config.unchecked;
-    if (own->looking && !dkp_looks_on_its_way(run, &p->pass[own->pass])) {
+    if (own->looking && !(simple && !brief && next->repeats)) { /* such a pass looks for NaN in these outputs while it runs */
         own->looking = 0;
         if (dkp_check_outputs(run) != DK_OK) return 0;
     }
@@ -5454,7 +5457,7 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
         }
         own->crossed = 0;
         own->waiting = pass->boundary == DK_BOUNDARY_CALL;
-        if (own->waiting) return dkp_hand_out(run, eval, 1);
+        if (own->waiting) return DKP_FRESH;
         if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
@@ -5464,19 +5467,19 @@ static int dkp_next(dk_run *run, dk_eval *eval) {
     return 0;
 }
 
-DKP_SMALL
-
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
     if (!run || !run->size) return 0;
     if (run->own.inside) return dkp_refuse_inside(run), 0;
     if (!eval) return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG, "eval = NULL: must be a dk_eval"), 0;
     run->own.inside = 1;
-    int more = dkp_next(run, eval);
+    int next = dkp_next(run), more = next && dkp_hand_out(run, eval, next == DKP_FRESH);
     run->own.inside = 0;
     /* what a callback was told is no concern of the caller's */
     if (run->status == DK_ERROR_ORDER) run->status = DK_OK, run->message[0] = 0;
     return more;
 }
+
+DKP_SMALL
 
 DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     dk_eval eval;
@@ -8830,19 +8833,20 @@ DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch)
         if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
 }
 
-/* Rows that are plain, and the places of what they are made of: given vectors, then x and buffers; tiles have negative ones. */
+/* The places of values: given vectors, then x and buffers in turns with those of 16 bits, so that they are the same in all plans
+   of a run; tiles have negative ones. Passes that are plain. */
 static void dkp_find_plain(dk_plan *p) {
-    enum { MOST = 30000 };
-    for (int i = 0; i < p->values; i++) {
-        dk_value *v = &p->value[i];
-        v->place = (short)(v->kind == DK_VALUE_LOCAL ? -1 - v->slot : v->kind == DK_VALUE_GIVEN ? v->slot : 2 + v->slot);
-    }
-    for (dk_row *row = p->row; row < p->row + p->rows; row++) {
-        const dk_term *t = &p->term[row->first], *end = t + row->count;
-        row->plain = row->draw < 0 && row->mask < 0 && !(row->clip > 0) && row->count <= DKP_TERMS && p->buffers < MOST &&
-                     p->locals < MOST && p->value[row->dst].kind != DK_VALUE_HALF;
-        for (; t < end; t++)
-            if (t->scalar || p->value[t->value].kind == DK_VALUE_HALF) row->plain = 0;
+    static const int first[] = {2, 3, -1, 0}, step[] = {2, 2, -1, 1}; /* of each kind */
+    for (dk_value *v = p->value; v < p->value + p->values; v++) v->place = first[(int)v->kind] + step[(int)v->kind] * v->slot;
+    for (dk_pass *pass = p->pass + 1; pass < p->pass + p->passes; pass++) {
+        pass->plain = pass->boundary == DK_BOUNDARY_CALL && pass[-1].boundary == DK_BOUNDARY_CALL &&
+                      p->call[pass[-1].index].uncond_output < 0;
+        for (const dk_row *row = p->row + pass->first, *end = row + pass->count; row < end; row++) {
+            if (row->mask >= 0 || row->clip > 0 || row->count > DKP_TERMS || p->value[row->dst].kind == DK_VALUE_HALF)
+                pass->plain = 0;
+            for (const dk_term *t = &p->term[row->first]; t < &p->term[row->first] + row->count; t++)
+                if (t->scalar || p->value[t->value].kind == DK_VALUE_HALF) pass->plain = 0;
+        }
     }
 }
 
@@ -8903,9 +8907,9 @@ enum {
     } while (0)
 /* The same where value(AT) is made of AT(v[0]), AT(v[1]) ...: elements i of vectors. clang vectorises no loop at -O0, but has
    vectors of any width; gcc has them, too, but takes elements of wide ones apart. */
-#define DKP_ONE(v) (v)[i]
+#define DKP_ONE(v) ((const dk_real *)(v))[i]
 #ifdef __clang__
-#define DKP_MANY(v) (*(const dkp_reals *)(const void *)((v) + i))
+#define DKP_MANY(v) (*(const dkp_reals *)(const void *)((const dk_real *)(v) + i))
 #define DKP_COMBINE(n, y, value)                                                                                      \
     do {                                                                                                              \
         size_t i = 0;                                                                                                 \
@@ -9060,9 +9064,10 @@ static dk_noise_request dkp_request(const dk_run *run, int draw) {
     return q;
 }
 
-/* Of the numbers in 64 bits, one, two or four: all but the signs, the lowest bits of the exponents, and the signs. */
+/* Of the numbers in 64 bits, one, two or four: the lowest bits of the exponents, and the signs; a number has 2^shift bytes. */
 typedef struct dkp_exponents {
-    uint64_t rest, lowest, signs;
+    uint64_t lowest, signs;
+    int shift;
 } dkp_exponents;
 
 /* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
@@ -9070,7 +9075,7 @@ typedef struct dkp_exponents {
 DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all) {
     dkp_blocks w;
     memcpy(&w, v, sizeof w);
-    *all |= (w & e->rest) + e->lowest;
+    *all |= (w & ~e->signs) + e->lowest;
 }
 
 /* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
@@ -9087,42 +9092,71 @@ DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size
     return (any & e->signs) != 0;
 }
 
+enum { DKP_LINE = 64 }; /* bytes */
+
+DKP_INLINE dkp_exponents dkp_exponents_of(dk_number number) {
+    static const dkp_exponents of[] = {{0x0080000000800000u, 0x8000000080000000u, 2}, /* float, fp16, bf16, double */
+                                       {0x0400040004000400u, 0x8000800080008000u, 1},
+                                       {0x0080008000800080u, 0x8000800080008000u, 1},
+                                       {0x0010000000000000u, 0x8000000000000000u, 3}};
+    return of[number == DK_NUMBER_REAL && sizeof(dk_real) > sizeof(float) ? (int)DK_NUMBER_COUNT : (int)number];
+}
+
+/* Whether there is such a number in a line or more; the last one may be looked at twice. */
+DKP_INLINE void dkp_look_plain(const dkp_exponents *e, const char *v, size_t bytes, int *bad) {
+    size_t i = 0;
+    *bad = 0;
+    for (; i + 4 * DKP_LINE <= bytes; i += 4 * DKP_LINE) *bad |= dkp_bad(e, v + i, DKP_LINE, DKP_LINE);
+    for (; i + DKP_LINE <= bytes; i += DKP_LINE) *bad |= dkp_bad(e, v + i, 0, DKP_LINE);
+    if (i < bytes) *bad |= dkp_bad(e, v + bytes - DKP_LINE, 0, DKP_LINE);
+}
+DKP_COMPILE_TWICE(dkp_look, (const dkp_exponents *e, const char *v, size_t bytes, int *bad), (e, v, bytes, bad))
+
 /* The first element from *at on that is NaN or infinite; end if there is none. */
 DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
-    enum { LINE = 64, FEW = 256, WIDE = 1 << 18 }; /* bytes */
-    const size_t bytes = dkp_number_bytes(number), to = end * bytes;
-    const uint64_t each = bytes == 2 ? 0x0001000100010001u : bytes == 4 ? 0x0000000100000001u : 1;
-    const int mantissa = number == DK_NUMBER_FP16 ? 10 : number == DK_NUMBER_BF16 ? 7 : bytes == 4 ? 23 : 52;
-    const dkp_exponents e = {~(each << (8 * bytes - 1)), each << mantissa, each << (8 * bytes - 1)};
+    enum { FEW = 256, WIDE = 1 << 18 }; /* bytes */
+    const dkp_exponents e = dkp_exponents_of(number);
+    const size_t to = end << e.shift;
     const char *v = (const char *)vector;
-    size_t i = *at * bytes;
+    size_t i = *at << e.shift;
     for (size_t j = 0; i + 4 * WIDE <= to && !dkp_bad(&e, v + i + j, WIDE, FEW); i += j ? 0 : 4 * WIDE) j = (j + FEW) % WIDE;
     while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
-    while (i + LINE <= to && !dkp_bad(&e, v + i, 0, LINE)) i += LINE;
+    while (i + DKP_LINE <= to && !dkp_bad(&e, v + i, 0, DKP_LINE)) i += DKP_LINE;
     uint64_t w = 0;
     for (; i + sizeof w <= to; i += sizeof w) {
         memcpy(&w, v + i, sizeof w);
-        if (((w & e.rest) + e.lowest) & e.signs) break;
+        if (((w & ~e.signs) + e.lowest) & e.signs) break;
     }
-    for (w = 0; i < to; i += bytes) {
-        memcpy(&w, v + i, bytes);
-        if (((w & e.rest) + e.lowest) & e.signs) break;
+    for (w = 0; i < to; i += (size_t)1 << e.shift) {
+        memcpy(&w, v + i, (size_t)1 << e.shift);
+        if (((w & ~e.signs) + e.lowest) & e.signs) break;
     }
-    *at = i / bytes;
+    *at = i >> e.shift;
 }
 DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
-typedef enum dkp_what {
+enum {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
     DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
     DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
     DKP_WIDEN,                /* y = v[0] in 16 bits */
     DKP_NARROW,               /* y in 16 bits = v[0] */
     DKP_DRAW                  /* y = normals of one sample */
-} dkp_what;
+};
+
+/* What rows are made of, on a tile. y may be one of the v. */
+typedef struct dkp_op {
+    int what, terms, past; /* past: y is stored past the caches */
+    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
+    void *y;
+    const void *v[DKP_TERMS];
+    dk_real c[DKP_TERMS];
+    const dk_noise_source *source;
+    const dk_noise_request *request;
+} dkp_op;
 
 /* y may be one of the v. what: DKP_CLIP, DKP_BLEND, or how many terms a sum has. */
-DKP_INLINE void dkp_combine_plain(int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n) {
+DKP_INLINE void dkp_combine_one(int what, dk_real *y, const dk_real *__restrict c, const void *const *v, size_t n) {
 #define DKP_1(AT) c[0] * AT(v[0])
 #define DKP_2(AT) DKP_1(AT) + c[1] * AT(v[1])
 #define DKP_3(AT) DKP_2(AT) + c[2] * AT(v[2])
@@ -9143,14 +9177,18 @@ DKP_INLINE void dkp_combine_plain(int what, dk_real *y, const dk_real *__restric
     case 7: DKP_COMBINE(n, y, DKP_7); break;
     case 8: DKP_COMBINE(n, y, DKP_8); break;
     case DKP_CLIP:
-        DKP_FOR_EACH(n, y, v[0][i] < c[0] ? v[0][i] : c[0]);
+        DKP_FOR_EACH(n, y, DKP_ONE(v[0]) < c[0] ? DKP_ONE(v[0]) : c[0]);
         DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
         break;
     default: DKP_COMBINE(n, y, DKP_BLENDED);
     } /* NOLINTEND(clang-analyzer-core.*) */
 }
-DKP_COMPILE_TWICE(dkp_combine, (int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n),
-                  (what, y, c, v, n))
+
+/* Operations of these kinds, one after the other. */
+DKP_INLINE void dkp_combine_plain(const dkp_op *op, const dkp_op *end, size_t n) {
+    for (; op < end; op++) dkp_combine_one(op->what, (dk_real *)op->y, op->c, op->v, n);
+}
+DKP_COMPILE_TWICE(dkp_combine, (const dkp_op *op, const dkp_op *end, size_t n), (op, end, n))
 
 /* Stores past the caches, where compilers have them: memory that is written in whole need not be read first. */
 #if defined(DKP_DISPATCH) && defined(__clang__)
@@ -9181,25 +9219,24 @@ static void dkp_stored(void) {}
 enum { DKP_PAST = 0 };
 #endif
 
-/* What rows are made of, on a tile. y may be one of the v. */
-typedef struct dkp_op {
-    dkp_what what;
-    int terms, past; /* past: y is stored past the caches */
-    unsigned moves; /* bit m: v[m], bit DKP_TERMS: y begins at element 0; what does not is a tile */
-    char *y, *v[DKP_TERMS];
-    dk_real c[DKP_TERMS];
-    const dk_noise_source *source;
-    const dk_noise_request *request;
-} dkp_op;
-
 static size_t dkp_bytes_read(const dkp_op *op) {
     return op->what == DKP_WIDEN ? sizeof(uint16_t) : sizeof(dk_real);
 }
 
 /* The first element of [at, end) of an output that is NaN or infinite; end if there is none. */
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end) {
-    dkp_first_bad(dkp_for_network_at(run, dkp_plan_of(run)->value[value].slot), dkp_plan_of(run)->number, &at, end);
+    dkp_first_bad(dkp_at(run, value), dkp_plan_of(run)->number, &at, end);
     return at;
+}
+
+/* Whether a call's outputs are finite, but for a second kind of them. They follow one another. */
+static int dkp_good(const dk_run *run, const dk_call *call) {
+    const dkp_exponents e = dkp_exponents_of(dkp_plan_of(run)->number);
+    size_t all = run->size * (size_t)call->branches;
+    int bad;
+    if (all << e.shift < DKP_LINE) return dkp_bad_output(run, call->output, 0, all) == all;
+    dkp_look(&e, (const char *)dkp_at(run, call->output), all << e.shift, &bad);
+    return !bad;
 }
 
 /* Elements [at, at + n) of every vector, local ones at `tiles`, and what is to be done to them: operations that are good for
@@ -9215,13 +9252,13 @@ typedef struct dkp_window {
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
     dk_real *trial;      /* short tiles that are written instead of buffers; NULL: buffers are */
-    char *tried[DKP_TRIALS]; /* the buffers */
+    void *tried[DKP_TRIALS]; /* the buffers */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
 /* Which short tile is written instead of a buffer; -1: none yet. */
-static int dkp_trial_of(const dkp_window *w, const char *buffer) {
+static int dkp_trial_of(const dkp_window *w, const void *buffer) {
     int k = 0;
     while (k < DKP_TRIALS && w->tried[k] != buffer) k++;
     return k < DKP_TRIALS ? k : -1;
@@ -9232,20 +9269,22 @@ static void dkp_redirect(dkp_window *w) {
     for (dkp_op *op = w->op; w->trial && op < w->op + w->ops; op++) {
         for (int m = 0; m < op->terms; m++) {
             int k = dkp_trial_of(w, op->v[m]);
-            if (k >= 0) op->v[m] = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << m);
+            if (k >= 0) op->v[m] = w->trial + k * DKP_TRIAL, op->moves &= ~(1u << m);
         }
         if (!(op->moves >> DKP_TERMS)) continue;
         int k = dkp_trial_of(w, op->y);
         if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
-        op->y = (char *)(w->trial + k * DKP_TRIAL), op->moves &= ~(1u << DKP_TERMS), op->past = 0;
+        op->y = w->trial + k * DKP_TRIAL, op->moves &= ~(1u << DKP_TERMS), op->past = 0;
     }
 }
 
 /* To a tile, and from there past the caches. */
-DKP_ONCE static void dkp_combine_past(int what, dk_real *y, const dk_real *__restrict c, const dk_real *const *v, size_t n) {
+DKP_ONCE static void dkp_combine_past(dkp_op *op, size_t n) {
     dk_real past[DKP_TILE];
-    dkp_combine(what, past, c, v, n);
-    dkp_store_past(y, past, n * sizeof *y);
+    void *y = op->y;
+    op->y = past;
+    dkp_combine(op, op + 1, n);
+    dkp_store_past(y, past, n * sizeof *past);
 }
 
 /* With each operation memory is asked for a share of the next window, but for noise, which asks itself. */
@@ -9254,24 +9293,22 @@ static void dkp_run_window(dkp_window *w) {
     for (const dkp_op *op = w->op; op < w->op + w->ops; op++) {
         dkp_ask(&w->ahead, asked);
         size_t to = w->at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)), from = w->at * dkp_bytes_read(op);
-        dk_real *y = (dk_real *)(void *)(op->y + (op->moves >> DKP_TERMS) * to);
-        const dk_real *v[DKP_TERMS];
-        for (int m = 0; m < op->terms; m++) v[m] = (const dk_real *)(void *)(op->v[m] + (op->moves >> m & 1) * from);
-        switch (op->what) { /* NOLINTBEGIN(clang-analyzer-core.*): all has been put */
-        case DKP_WIDEN:
-            dkp_from_halves(w->plan->number, (const uint16_t *)(const void *)v[0], y, n);
-            break;
-        case DKP_NARROW:
-            dkp_to_halves(w->plan->number, v[0], (uint16_t *)(void *)y, n);
-            break;
-        case DKP_DRAW: dkp_draw_range(op->source, op->request, w->at, n, &w->ahead, y); break;
+        dkp_op here = *op;
+        here.y = (char *)op->y + (op->moves >> DKP_TERMS) * to;
+        for (int m = 0; m < op->terms; m++) here.v[m] = (const char *)op->v[m] + (op->moves >> m & 1) * from;
+        switch (op->what) {
+        case DKP_WIDEN: dkp_from_halves(w->plan->number, (const uint16_t *)here.v[0], (dk_real *)here.y, n); break;
+        case DKP_NARROW: dkp_to_halves(w->plan->number, (const dk_real *)here.v[0], (uint16_t *)here.y, n); break;
+        case DKP_DRAW: dkp_draw_range(op->source, op->request, w->at, n, &w->ahead, (dk_real *)here.y); break;
         default:
-            (op->past ? dkp_combine_past : dkp_combine)(op->what ? (int)op->what : op->terms, y, op->c, v, n);
-        } /* NOLINTEND(clang-analyzer-core.*) */
+            if (op->what == DKP_SUM) here.what = op->terms;
+            if (op->past) dkp_combine_past(&here, n);
+            else dkp_combine(&here, &here + 1, n);
+        }
     }
 }
 
-DKP_ONCE static int dkp_stream_of(const dkp_ahead *a, const char *v) {
+DKP_ONCE static int dkp_stream_of(const dkp_ahead *a, const void *v) {
     int i = 0;
     while (i < a->streams && a->stream[i] != v) i++;
     return i;
@@ -9295,7 +9332,7 @@ static void dkp_look_ahead(dkp_window *w) {
         for (int m = 0; m < op->terms; m++) {
             int i = dkp_stream_of(a, op->v[m]);
             if (!(op->moves >> m & 1) || i < a->streams || i == DKP_STREAMS) continue;
-            a->stream[i] = op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
+            a->stream[i] = (const char *)op->v[m], a->bytes[i] = dkp_bytes_read(op), a->streams++;
         }
     for (dkp_op *op = w->op; op < w->op + w->ops; op++)
         op->past = DKP_PAST && w->run->size >= DKP_FAR && op->what < DKP_CLIP && op->moves >> DKP_TERMS &&
@@ -9311,25 +9348,22 @@ static void dkp_flush(dkp_window *w) {
 }
 
 /* One more operation, and one more term of it. */
-DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, dkp_what what, void *y, int moves) {
+DKP_ONCE static dkp_op *dkp_put_op(dkp_window *w, int what, void *y, int moves) {
     if (w->ops == DKP_OPS) dkp_flush(w);
     dkp_op *op = &w->op[w->ops++];
-    op->what = what, op->terms = op->past = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = (char *)y;
+    op->what = what, op->terms = op->past = 0, op->moves = (unsigned)moves << DKP_TERMS, op->y = y;
     return op;
 }
 
 static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
     op->moves |= (unsigned)moves << op->terms;
-    op->c[op->terms] = c, op->v[op->terms++] = (char *)(uintptr_t)v;
+    op->c[op->terms] = c, op->v[op->terms++] = v;
     return op;
 }
 
 /* Where a value's elements begin, or those of the tile. */
 DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
-    if (v->kind == DK_VALUE_BUFFER) return dkp_buffer(run, v->slot);
-    if (v->kind == DK_VALUE_LOCAL) return tiles + (size_t)v->slot * DKP_TILE;
-    if (v->kind == DK_VALUE_HALF) return dkp_half_buffer(run, v->slot);
-    return (void *)(uintptr_t)(v->slot ? run->config.mask : run->config.known); /* never written */
+    return v->kind == DK_VALUE_LOCAL ? tiles + (size_t)v->slot * DKP_TILE : run->own.place[v->place];
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
@@ -9454,17 +9488,6 @@ static size_t dkp_share_search(dkp_work *w) {
 
 static size_t dkp_units(size_t n, size_t unit) { return n / unit + (n % unit > 0); }
 
-/* With the local tiles of a part. */
-static void dkp_open_window(dkp_window *w, const dk_run *run, size_t part, dk_real *trial) {
-    const dk_plan *plan = dkp_plan_of(run);
-    size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
-    w->run = run, w->plan = plan, w->tiles = run->own.tiles + part * tiles * DKP_TILE;
-    w->wide = w->tiles + locals * DKP_TILE;
-    w->sum = w->wide + (tiles - locals) / 2 * DKP_TILE;
-    w->at = w->sample = 0, w->ops = w->many = w->noises = w->draws = 0, w->ahead.streams = 0;
-    w->trial = trial;
-}
-
 /* The first element that is NaN or infinite, of outputs that are looked at, or of what x would be after a trial; the size if
    there is none. */
 static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t end, dk_real *trial) {
@@ -9478,8 +9501,11 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
     size_t span = run->dim; /* no window crosses the end of so many elements: of a sample, or of short ones in whole */
     if (by_sample == DKP_SAMPLES_NOISE && span < DKP_TILE) span = DKP_TILE / span * span;
     int outputs[DK_BRANCHES + 1], looking = run->own.looking ? dkp_made(plan, dkp_open_pass(run), outputs) : 0;
+    size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
     dkp_window w;
-    dkp_open_window(&w, run, (size_t)part, trial);
+    w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * tiles * DKP_TILE;
+    w.wide = w.tiles + locals * DKP_TILE, w.sum = w.wide + (tiles - locals) / 2 * DKP_TILE, w.trial = trial;
+    w.at = w.sample = 0, w.ops = w.many = w.noises = w.draws = 0, w.ahead.streams = 0;
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
         size_t rest = by_sample && span - from < to - at ? span - from : to - at;
@@ -9502,7 +9528,7 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
         if (resolve) dkp_redirect(&w);
         dkp_run_window(&w);
         if (!trial) continue;
-        int of_x = dkp_trial_of(&w, (const char *)run->x);
+        int of_x = dkp_trial_of(&w, run->x);
         size_t bad = 0;
         dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
         if (bad < w.n) return at + bad;
@@ -9521,34 +9547,30 @@ DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first,
     work->run->own.sums[part] = (double)dkp_run_units(work, part, first, end, trial);
 }
 
-/* All of a short vector is one window. Its rows run as they are looked up. */
-static void dkp_run_short(const dk_run *run, const dk_pass *pass) {
+/* A plain pass of short vectors. */
+static void dkp_run_plain(const dk_run *run, const dk_pass *pass) {
     const dk_plan *plan = dkp_plan_of(run);
     const dk_value *value = plan->value;
-    dk_real *const *place = run->own.place;
-    dkp_window w;
-    w.run = NULL; /* few rows need it */
+    void *const *place = run->own.place;
+    dkp_op ops[DKP_OPS], *op = ops;
     for (const dk_row *row = &plan->row[pass->first], *end = row + pass->count; row < end; row++) {
-        dk_real c[DKP_TERMS];
-        const dk_real *v[DKP_TERMS];
-        if (!row->plain) {
-            if (!w.run) dkp_open_window(&w, run, 0, NULL), w.n = w.ahead.element = w.ahead.end = run->size;
-            dkp_resolve_row(&w, row);
-            dkp_flush(&w);
+        const dk_term *t = &plan->term[row->first];
+        void *y = place[value[row->dst].place];
+        if (row->draw >= 0 || op == ops + DKP_OPS) dkp_combine(ops, op, run->size), op = ops;
+        if (row->draw >= 0) {
+            dk_noise_request request = dkp_request(run, row->draw);
+            dkp_draw_range(dkp_source(run, row->draw), &request, 0, run->size, NULL, (dk_real *)y);
             continue;
         }
-        const dk_term *t = &plan->term[row->first];
-        for (int j = 0; j < row->count; j++, t++) c[j] = (dk_real)t->c, v[j] = place[value[t->value].place];
-        dkp_combine(row->count, place[value[row->dst].place], c, v, run->size);
+        op->what = row->count, op->y = y;
+        for (int j = 0; j < row->count; j++, t++) op->c[j] = (dk_real)t->c, op->v[j] = place[value[t->value].place];
+        op++;
     }
+    dkp_combine(ops, op, run->size);
 }
 
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass) {
     (void)user;
-    if (run->size <= DKP_TILE && (run->config.batch == 1 || !(dkp_by_sample(dkp_plan_of(run), pass) & DKP_SAMPLES_FACTORS))) {
-        dkp_run_short(run, pass);
-        return 0;
-    }
     if (pass->count) {
         dkp_work work = {run, dkp_run_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
         if (!run->own.looking) dkp_share(&work);
@@ -9801,7 +9823,7 @@ static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
     s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
     s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
     s.streams = dkp_up(dkp_streams_bytes(c));
-    s.places = here * dkp_up(dkp_more(0, (size_t)(p->locals + p->buffers) + 3, sizeof(dk_real *)));
+    s.places = here * dkp_up(dkp_more(0, (size_t)p->locals + 2 * (size_t)(p->buffers + p->halves) + 4, sizeof(void *)));
     s.mirror = dkp_up(dkp_more(0, mirrors, c->dim * batch * sizeof(dk_real)));
     const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.places, s.tiles, s.mirror};
     s.all = 64;
