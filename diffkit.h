@@ -1745,39 +1745,29 @@ DK_API dk_schedule dk_schedule_named(const char *name) {
     return s;
 }
 
-/* Nichol & Dhariwal 2021, eq. 17: abar(u) = cos^2((u + 0.008)/1.008 pi/2), beta cut at 0.999. */
-static double dkp_cosine_alpha(double T, int k) { return dkp_cos((k / T + 0.008) * (dkp_pi / 2 / 1.008)); }
+/* Whether betas go from a first one to a last; whether they follow from a curve of abar. */
+static int dkp_spaced_betas(dk_betas betas) { return betas < DK_BETAS_COSINE || betas == DK_BETAS_SIGMOID; }
+static int dkp_curved_betas(dk_betas betas) { return betas == DK_BETAS_COSINE || betas == DK_BETAS_LAPLACE; }
 
-static double dkp_cut_beta(double kept) { return 1 - kept < 0.999 ? 1 - kept : 0.999; }
-
-static double dkp_cosine_beta(double before, double after) {
-    return dkp_cut_beta(after * after / (before * before));
-}
-
-/* Hang et al. 2024, table 1: lambda = -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2. abar as published, with 1e-6 in the log and the
-   square root that makes it alpha. */
-static double dkp_laplace_abar(double t) {
-    double lambda = (t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6), snr = dkp_exp(lambda);
+/* That curve, t from 0 to 1. Nichol & Dhariwal 2021, eq. 17: cos^2((t + 0.008)/1.008 pi/2). Hang et al. 2024, table 1: lambda =
+   -sign(1/2 - t) log(1 - 2 |1/2 - t|)/2; as published, with 1e-6 in the log and the square root that makes it alpha. */
+static double dkp_abar_curve(dk_betas betas, double t) {
+    if (betas == DK_BETAS_COSINE) {
+        double cosine = dkp_cos((t + 0.008) * (dkp_pi / 2 / 1.008));
+        return cosine * cosine;
+    }
+    double snr = dkp_exp((t > 0.5 ? 0.5 : -0.5) * dkp_log(1 - 2 * fabs(0.5 - t) + 1e-6));
     return dkp_sqrt(snr / (1 + snr));
 }
 
-/* Whether betas go from a first one to a last. */
-static int dkp_spaced_betas(dk_betas betas) { return betas < DK_BETAS_COSINE || betas == DK_BETAS_SIGMOID; }
+static double dkp_cut_beta(double before, double after) { return 1 - after / before < 0.999 ? 1 - after / before : 0.999; }
 
 /* beta of timestep k where betas are not evenly spaced */
-static double dkp_curved_beta(const dk_schedule *s, int T, int k) {
+static double dkp_uneven_beta(const dk_schedule *s, int T, int k) {
     double span = s->beta_max - s->beta_min;
-    switch (s->betas) {
-    case DK_BETAS_COSINE: return dkp_cosine_beta(dkp_cosine_alpha(T, k), dkp_cosine_alpha(T, k + 1));
-    case DK_BETAS_LAPLACE:
-        return dkp_cut_beta(dkp_laplace_abar((k + 1) / (double)T) / dkp_laplace_abar(k / (double)T));
-    case DK_BETAS_EXPONENTIAL: return -dkp_expm1(-12.0 / T);
-    case DK_BETAS_SIGMOID: return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
-    case DK_BETAS_LINEAR:
-    case DK_BETAS_SCALED_LINEAR:
-    case DK_BETAS_COUNT: break;
-    }
-    return 0;
+    if (s->betas == DK_BETAS_EXPONENTIAL) return -dkp_expm1(-12.0 / T);
+    if (s->betas == DK_BETAS_SIGMOID) return s->beta_min + span / (1 + dkp_exp(6 - 12.0 * k / (T - 1)));
+    return dkp_cut_beta(dkp_abar_curve(s->betas, k / (double)T), dkp_abar_curve(s->betas, (k + 1) / (double)T));
 }
 
 DKP_FAST
@@ -1803,15 +1793,15 @@ DKP_INLINE double dkp_kept_of(const dkp_discrete *d, double beta) {
 /* 1 - beta of timestep k. */
 DKP_INLINE double dkp_kept(const dkp_discrete *d, int k) {
     double even = d->first + (double)k / (d->T - 1) * d->span;
-    return dkp_kept_of(d, d->even ? even : dkp_curved_beta(d->s, d->T, k));
+    return dkp_kept_of(d, d->even ? even : dkp_uneven_beta(d->s, d->T, k));
 }
 
-/* The product of 1 - beta over timesteps [from, to), times `product`. One cosine is the next beta's, too. */
+/* The product of 1 - beta over timesteps [from, to), times `product`. A point of a curve is the next beta's, too. */
 static double dkp_beta_product(const dkp_discrete *d, double product, int from, int to) {
-    if (d->s->betas == DK_BETAS_COSINE && from < to) {
-        double before = dkp_cosine_alpha(d->T, from), after;
+    if (dkp_curved_betas(d->s->betas) && from < to) {
+        double T = d->T, before = dkp_abar_curve(d->s->betas, from / T), after;
         for (int k = from; k < to; k++, before = after)
-            after = dkp_cosine_alpha(d->T, k + 1), product *= dkp_kept_of(d, dkp_cosine_beta(before, after));
+            after = dkp_abar_curve(d->s->betas, (k + 1) / T), product *= dkp_kept_of(d, dkp_cut_beta(before, after));
         return product;
     }
     for (int k = from; k < to; k++) product *= dkp_kept(d, k);
