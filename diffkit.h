@@ -10471,6 +10471,8 @@ static void dkp_record_late_churn(dk_recorder *r) {
     int as_evaluated = r->config->prediction == DK_PREDICT_V || r->sampler.quirk > 0;
     dkp_tableau tableau;
     dkr_reads(r, "tableau gauge euler_to_data quirk");
+    if (churn > 0 && dkp_limits_D(r, &r->config->guidance))
+        dkr_refuse(r, "sampler.churn", churn, "0 with what changes D (clip, a quantile, a hook, a mask on D), since D is read twice");
     dkp_read_tableau(r, &tableau);
     r->sampler.churn = 0;
     while (dkr_step(r)) {

@@ -1798,6 +1798,23 @@ static void late_churn_comes_behind_the_evaluation(void **state) {
     }
 }
 
+static void late_churn_needs_D_as_the_network_has_it(void **state) {
+    const char *const names[] = {"euler_late_churn", "heun_late_churn"};
+    (void)state;
+    for (int k = 0; k < 2; k++)
+        for (int churned = 0; churned < 2; churned++) {
+            dk_plan plan;
+            dk_config c = between("edm", dk_sampler_named(names[k]), 4, 4, 1);
+            memset(&plan, 0, sizeof plan);
+            c.sampler.churn = churned, c.clip = 2;
+            assert_int_equal(dk_record(&plan, &c), churned ? DK_ERROR_CONFIG : DK_OK);
+            assert_string_equal(dk_message(&c), churned ? "sampler.churn = 1: must be 0 with what changes D (clip, a quantile, a "
+                                                          "hook, a mask on D), since D is read twice"
+                                                        : "");
+            dk_plan_free(&plan);
+        }
+}
+
 static double no_output(const void *user, dk_level l, double x) {
     (void)user, (void)l, (void)x;
     return 0;
@@ -2349,6 +2366,7 @@ int main(void) {
         cmocka_unit_test(scaling_everything_scales_the_result),
         cmocka_unit_test(churn_raises_the_level_as_karras_does),
         cmocka_unit_test(late_churn_comes_behind_the_evaluation),
+        cmocka_unit_test(late_churn_needs_D_as_the_network_has_it),
         cmocka_unit_test(ddim_can_count_timesteps),
         cmocka_unit_test(ddim_can_be_told_the_end),
         cmocka_unit_test(pure_noise_can_be_made_anew),
