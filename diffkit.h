@@ -767,7 +767,8 @@ struct dk_config {
     double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
-                                     Zero: the same, or sigma = t for EDM prediction */
+                                     Zero: the same. EDM prediction takes x/alpha and sigma/alpha of any
+                                     schedule; this one counts there for what the network is told alone */
     dk_unit condition;         /* zero: by prediction and family */
     double condition_scale, condition_offset; /* the network is told condition_scale * number + condition_offset; a scale of 0
                                      counts as 1 */
