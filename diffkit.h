@@ -1592,7 +1592,7 @@ static size_t dkp_finish(dk_run *run, const dk_pass *pass);
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end);
 static int dkp_good(const dk_run *run, const dk_call *call);
 static int dkp_rows(void *user, dk_run *run, const dk_pass *pass);
-static void dkp_run_plain(const dk_run *run, const dk_pass *pass);
+DKP_ONCE static void dkp_run_plain(const dk_run *run, const dk_pass *pass);
 static size_t dkp_chunk(size_t dim);
 
 #ifndef DK_NO_PEERS
@@ -9539,7 +9539,7 @@ DKP_ONCE static void dkp_try_range(const dkp_work *work, int part, size_t first,
 }
 
 /* A plain pass of short vectors. */
-static void dkp_run_plain(const dk_run *run, const dk_pass *pass) {
+DKP_ONCE static void dkp_run_plain(const dk_run *run, const dk_pass *pass) {
     const dk_plan *plan = dkp_plan_of(run);
     const dk_value *value = plan->value;
     void *const *place = run->own.place;
