@@ -600,7 +600,7 @@ typedef struct dk_sampler {
     double quirk;    /* the number that one of them takes */
 
     /* Private: checks a table and gives the config its levels, or refuses a name that is not known. */
-    dk_status (*check)(dk_config *c, char *message);
+    dk_status (*settle)(dk_config *c, char *message);
 } dk_sampler;
 
 /* As dk_schedule_named. */
@@ -2831,6 +2831,7 @@ static dk_vec dkp_vec(dk_recorder *r, int value) {
     return v;
 }
 
+/* NOLINTNEXTLINE(clang-analyzer-core.NullDereference): a vector that was said has its recorder */
 static dk_term *dkp_said(dk_recorder *r, unsigned at) { return &r->own->said[at % DK_SAID]; }
 
 /* How many terms v has, 0 for one that cannot be used any more; they lie side by side from *terms on. */
@@ -3744,7 +3745,7 @@ static dkp_split dkp_runge_kutta_split(dk_recorder *r) {
     r->sampler.gauge = DK_GAUGE_DEFAULT;
     dkp_split split = dkp_noise_split(r);
     r->sampler.gauge = gauge;
-    if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, dk_noise_level(split.down));
+    if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, split.down.sigma > 0 ? dk_noise_level(split.down) : 0);
     return split;
 }
 
@@ -4446,14 +4447,14 @@ DK_API dk_sampler dk_sampler_named(const char *name) {
     for (int i = 0; name && dk_sampler_at(i); i++)
         if (strcmp(name, dk_sampler_at(i)->name) == 0) return dkp_preset(dk_sampler_at(i));
     dk_sampler s = dkp_sampler(name ? name : "(NULL)", NULL);
-    s.check = dkp_unknown_sampler;
+    s.settle = dkp_unknown_sampler;
     if (name) dkp_sampler_by_name(name, &s);
     return s;
 }
 
 DK_API dk_sampler dk_table_sampler(const dk_table *table) {
     dk_sampler s = dkp_sampler(table && table->name[0] ? table->name : "table", dkp_record_table);
-    s.user = table, s.check = dkp_resolve_table;
+    s.user = table, s.settle = dkp_resolve_table;
     return s;
 }
 
@@ -6150,7 +6151,7 @@ static dk_status dkp_fail_unknown(char *message, const char *part, const char *n
 }
 
 static dk_status dkp_fail_sampler(dk_config *c, char *message) {
-    if (c->sampler.check) return c->sampler.check(c, message);
+    if (c->sampler.settle) return c->sampler.settle(c, message);
     return dkp_fail_saying(message, DK_ERROR_CONFIG,
                            "sampler = \"%s\": must be taken by its name with dk_config_set, or have its function in record",
                            c->sampler.name);
@@ -7347,7 +7348,7 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
 static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message) {
     double before = 0, direction = 0;
     dk_layout layout = dkp_layout_of(c);
-    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.check != NULL;
+    int travels = dkp_travels(c), steps = dkp_way_steps(c), any = c->sampler.settle != NULL;
     for (int i = 0; i <= steps; i++) {
         dk_level l = dkp_way_level(&layout, i);
         if (level) level[i] = l;
@@ -7483,6 +7484,7 @@ static dk_status dkp_check_sampler(dk_config *c, char *message) {
     dk_sampler *s = &c->sampler;
     dkp_tableau tableau = {1, 0, {0}};
     dkp_phi_tableau exponential;
+    exponential.embedded = 0;
     if (s->tableau && dkp_parse_tableau(s->tableau, &tableau, message) != DK_OK) return DK_ERROR_CONFIG;
     if (s->exponential && dkp_parse_exponential(s->exponential, &exponential, message) != DK_OK)
         return DK_ERROR_CONFIG;
@@ -7592,7 +7594,7 @@ static dk_status dkp_check_phase(dk_config *c, const dk_phase *p, const dk_guida
     if (!c->sampler.record) return dkp_fail_sampler(c, message);
     if (controlled || dkp_controlled(c))
         return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.rtol and atol: must be 0 with phases");
-    if (p->sampler && c->sampler.check)
+    if (p->sampler && c->sampler.settle)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler: must be no dk_table, which has the levels of a whole grid");
     if (dkp_check_fields(c, DKP_OF_SAMPLER, message) != DK_OK || dkp_check_sampler(c, message) != DK_OK ||
         dkp_check_guidance(c, own, message) != DK_OK)
@@ -7684,7 +7686,7 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (g->name && g->spacing == DK_SPACING_DEFAULT) return dkp_fail_unknown(message, "grid", g->name, g->unknown);
     dkp_default_sampler(&c->sampler);
     if (!c->sampler.record) return dkp_fail_sampler(c, message);
-    if (c->sampler.check && c->sampler.check(c, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (c->sampler.settle && c->sampler.settle(c, message) != DK_OK) return DK_ERROR_CONFIG;
     if (g->spacing == DK_SPACING_DEFAULT) {
         g->spacing = dkp_default_spacing(c);
         if (g->spacing == DK_SPACING_POWER && s->family == DK_FAMILY_VP_DISCRETE && !g->rounding)
@@ -7946,7 +7948,7 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
 #endif
     if (strcmp(part, "sampler") == 0) {
         c->sampler = dk_sampler_named(name);
-        return c->sampler.record || c->sampler.check(c, c->message) == DK_OK;
+        return c->sampler.record || c->sampler.settle(c, c->message) == DK_OK;
     }
     if (strcmp(part, "grid") == 0) {
         c->grid = dk_grid_named(name), unknown = c->grid.unknown;
@@ -9276,6 +9278,7 @@ DKP_ONCE static void dkp_combine_past(dkp_op *op, size_t n) {
     op->y = past;
     dkp_combine(op, op + 1, n);
     dkp_store_past(y, past, n * sizeof *past);
+    op->y = y;
 }
 
 /* With each operation memory is asked for a share of the next window, but for noise, which asks itself. */
@@ -11368,7 +11371,7 @@ static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
     dk_config c;
     if (!dkp_find(name, &f, &rest)) return;
     memset(&c, 0, sizeof c);
-    if (f.asked_grid) s->check = dkp_unknown_pair;
+    if (f.asked_grid) s->settle = dkp_unknown_pair;
     else dkp_set_found(&c, &f), *s = c.sampler;
 }
 
@@ -11542,7 +11545,7 @@ static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
 static dk_status dkp_say_fields(dkp_job *j, const char *text) {
     char word[DKP_WORD], number[DKP_TOKEN], *value;
     dkp_field f, of;
-    while (dkp_next_setting(&text, word, &value)) {
+    while (dkp_next_setting(&text, word, &value) && value) {
         int key = *value == '$' ? dkp_key_at(0, value + 1, &of) : -1;
         dkp_text t = {number, sizeof number, 0};
         if ((key >= 0 && j->v[key] == DKP_UNSET) || !dkp_find_field(j->c, word, &f)) continue;

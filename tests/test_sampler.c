@@ -680,8 +680,8 @@ static void churned_samplers_stay_near_the_data(void **state) {
             dk_status status = dk_sample(&c, check_gaussian_denoise, &g, x);
             if (status == DK_ERROR_CONFIG && strstr(dk_message(&c), "churn")) continue; /* step-size control */
             assert_int_equal(status, DK_OK);
-            for (int i = 0; i < N; i++) mean += (double)x[i] / N;
-            for (int i = 0; i < N; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean) / N;
+            for (int i = 0; i < N; i++) mean += (double)x[i] / (double)N;
+            for (int i = 0; i < N; i++) square += ((double)x[i] - mean) * ((double)x[i] - mean) / (double)N;
             if (!(fabs(mean - 0.3) < 0.1 && fabs(sqrt(square) - 0.5) < 0.25))
                 fail_msg("%s, %s: %g and %g", name, parts[f], mean, sqrt(square));
             taken++;
