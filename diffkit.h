@@ -7991,7 +7991,8 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
     dk_config set = *c;
     for (int stage = 0; stage < 7; stage++) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
-            dkp_find_field(&set, value ? word : "", &f);
+            f.name = NULL;
+            if (value) dkp_find_field(&set, word, &f);
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
