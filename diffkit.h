@@ -118,8 +118,9 @@
                                 clang on x86-64 take AVX2 or AVX-512 where the processor has it, and need __cpu_model of
                                 libgcc or compiler-rt. The numbers are the same
        Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
-       -ffast-math changes no number: this header takes it back. clang needs -ffp-contract=off behind it where the target has
-       fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its flags, since x87 rounds differently.
+       -ffast-math changes no number: this header turns it off for itself. With it clang also needs -ffp-contract=off,
+       written after it, where the target has fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its
+       flags, since x87 rounds differently.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -441,15 +442,15 @@ typedef struct dk_grid {
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
     double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
                                     this u; 0: it is not */
-    dk_rounding rounding;        /* of timesteps: LEADING, TRAILING, LINSPACE. Other spacings with a range, on VP
-                                    discrete: of the timestep that the network is told; the level stays where it is */
+    dk_rounding rounding;        /* LEADING, TRAILING, LINSPACE: timesteps are rounded. Other spacings with a range
+                                    on VP discrete: only the timestep that the network is told is rounded */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
     double strength;      /* the part of the grid that is run; 0: 1, but from data it must be set. dk_resolve turns it into
                              steps and full_steps */
     dk_partial partial;
-    int full_steps;       /* steps of the whole grid, of which the last `steps` are run; 0: steps */
-    const double *levels; /* LEVELS, RESAMPLE, CUSTOM; read while recording */
+    int full_steps;       /* steps of the whole grid. The last `steps` of them are run. 0: steps */
+    const double *levels; /* LEVELS, RESAMPLE, CUSTOM. They must stay until the plan is recorded */
     int level_count;      /* how many they are; LEVELS: 0: steps + 1 */
     dk_unit unit;         /* what they are */
     dk_spacing_fn fn;     /* CUSTOM */
@@ -767,8 +768,8 @@ struct dk_config {
     double sigma_data;              /* EDM prediction, and where the power grid has its middle; 0: 0.5 */
     dk_schedule network_schedule;   /* the schedule that the network was trained with, where it is not the
                                      sampler's: x is rescaled and levels are matched by sigma/alpha.
-                                     Zero: the same. EDM prediction takes x/alpha and sigma/alpha of any
-                                     schedule; this one counts there for what the network is told alone */
+                                     Zero: the same. EDM prediction needs x/alpha and sigma/alpha only; there
+                                     this schedule decides no more than the number that the network is told */
     dk_unit condition;         /* zero: by prediction and family */
     double condition_scale, condition_offset; /* the network is told condition_scale * number + condition_offset; a scale of 0
                                      counts as 1 */
@@ -1151,7 +1152,7 @@ struct dk_recorder {
 
 DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
 DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
-/* The same, while the network is told the level `told`; *uncond is the unconditional D, unless NULL. */
+/* The same, but the network is told the level `told`. *uncond becomes the unconditional D; uncond may be NULL. */
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
 DK_API dk_vec dkr_noise(dk_recorder *r, dk_level from, dk_level to); /* a fresh draw */
 DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v);     /* stores a sum, so that later uses cost one term */
