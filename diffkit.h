@@ -3473,6 +3473,12 @@ static dkp_split dkp_noise_split(dk_recorder *r) {
     return dkp_split_between(r, &r->from, &r->to, r->sampler.law);
 }
 
+/* Where noise behind a step begins: a level of the schedule. */
+static void dkp_aim_at(dk_recorder *r, const dkp_split *split) {
+    if (!(split->up > 0)) return;
+    r->aim = dkp_at_sigma(&r->config->schedule, split->down.sigma > 0 ? dk_noise_level(split->down) : 0);
+}
+
 /* The first order step of every family, exact for constant D: DDIM, Song et al. 2020, eq. 12; DPM-Solver-1.
    Ends in alpha D at sigma = 0.
    With h the step in lambda the ratio is (alpha_to/alpha_from) exp(-h): so the factor of D is alpha_to (1 - exp(-h)). */
@@ -3507,7 +3513,7 @@ static void dkp_record_ddim(dk_recorder *r) {
     dkp_two_gauges(r);
     while (dkr_step(r)) {
         dkp_split split = dkp_noise_split(r);
-        if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, split.down.sigma > 0 ? dk_noise_level(split.down) : 0);
+        dkp_aim_at(r, &split);
         dk_vec guidance, D = dkp_direction(r, r->x, &r->from, &guidance);
         dk_vec x = dkp_quirk(r, DK_QUIRK_KEPT_NOISE) ? dkr_mix(r->to.alpha, D, split.down.sigma, r->own->noise)
                                                     : dkp_ddim_step(&r->from, &split.down, r->x, D);
@@ -3746,7 +3752,7 @@ static dkp_split dkp_runge_kutta_split(dk_recorder *r) {
     r->sampler.gauge = DK_GAUGE_DEFAULT;
     dkp_split split = dkp_noise_split(r);
     r->sampler.gauge = gauge;
-    if (split.up > 0) r->aim = dkp_at_sigma(&r->config->schedule, split.down.sigma > 0 ? dk_noise_level(split.down) : 0);
+    dkp_aim_at(r, &split);
     return split;
 }
 
@@ -6752,7 +6758,7 @@ enum {
 #undef DKP_FACT
 #define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
-#define DKP_IF(fact) (uint64_t)1 << DKP_IF_##fact
+#define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_WORDS "default|philox|brownian"
 #define DKP_ON_GPU(kind) 0
