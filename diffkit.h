@@ -1894,6 +1894,9 @@ static double dkp_over(double a, double b) { return b < 0 || b > 0 ? a / b : a <
 
 DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alpha : HUGE_VAL; }
 
+/* Whether a noise level is above a limit. Both may be the same level, rounded on different ways. */
+static int dkp_above(double noise_level, double limit) { return noise_level * (1 - 1e-12) > limit; }
+
 DK_API double dk_lambda(dk_level l) {
     return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
@@ -3142,7 +3145,7 @@ static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     double here = dk_noise_level(r->from), gamma = s->churn / r->own->sampled, most = dkp_sqrt(2.0) - 1;
     const double *range = s->churn_range;
-    if (gamma <= 0 || !dkp_finite(here) || here < range[0] || (range[1] > 0 && here > range[1])) return;
+    if (gamma <= 0 || !dkp_finite(here) || dkp_above(range[0], here) || (range[1] > 0 && dkp_above(here, range[1]))) return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dkp_at_sigma(&r->config->schedule, up);
     r->own->leaps = up - here > 0.25 * (here - dk_noise_level(r->to));
@@ -3191,7 +3194,7 @@ static int dkp_phase_of(const dk_recorder *r, int i) {
     int k = c->phase_count;
     for (; k > 0; k--) {
         const dk_phase *p = &c->phases[k - 1];
-        if (p->step ? i >= p->step : dk_noise_level(dkp_plan_level(r, i)) < dkp_phase_level(c, p)) break;
+        if (p->step ? i >= p->step : dkp_above(dkp_phase_level(c, p), dk_noise_level(dkp_plan_level(r, i)))) break;
     }
     return k;
 }
@@ -3426,7 +3429,7 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && from->alpha <= 0 && eta > 0) eta = 1;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
     double sigma = to->sigma, here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
-    if (eta <= 0 || sigma <= 0 || here < least || (most > 0 && here > most)) return split;
+    if (eta <= 0 || sigma <= 0 || dkp_above(least, here) || (most > 0 && dkp_above(here, most))) return split;
     if (!r->falling) {
         dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
@@ -8027,8 +8030,8 @@ typedef struct dkp_guided {
 
 /* Whether it holds at a noise level and step. */
 static int dkp_guides_at(const dk_guidance *g, double here, int step, int steps) {
-    if (g->noise_min > 0 && here <= g->noise_min) return 0;
-    if (g->noise_max > 0 && here > g->noise_max) return 0;
+    if (g->noise_min > 0 && !dkp_above(here, g->noise_min)) return 0;
+    if (g->noise_max > 0 && dkp_above(here, g->noise_max)) return 0;
     if (step < (int)(g->start * steps)) return 0;
     return !(g->stop > 0 && steps > 0 && step >= (int)(g->stop * steps));
 }
@@ -12071,8 +12074,8 @@ static dk_status dkp_say_sa(dkp_job *j) {
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
     s->eta = first >= 0;
     if (first < 0) return DK_OK;
-    s->noise_range[1] = dk_noise_level(dkp_grid_level(&whole, first)) * (1 + 1e-9);
-    s->noise_range[0] = dk_noise_level(dkp_grid_level(&whole, last)) * (1 - 1e-9);
+    s->noise_range[1] = dk_noise_level(dkp_grid_level(&whole, first));
+    s->noise_range[0] = dk_noise_level(dkp_grid_level(&whole, last));
     return DK_OK;
 }
 

@@ -206,6 +206,44 @@ static void only_what_weighs_something_is_evaluated(void **state) {
     }
 }
 
+static dk_plan plan_of(dk_config *c) {
+    dk_plan plan;
+    memset(&plan, 0, sizeof plan);
+    if (dk_record(&plan, c)) fail_msg("%s", dk_message(c));
+    return plan;
+}
+
+/* A level that is a limit, too, is told apart from it by rounding in some families. */
+static void limits_that_are_levels_count_alike_in_every_family(void **state) {
+    static const double levels[] = {9.37, 5.10584, 3.29811, 1.68491, 0.98206, 0.41307, 0.1};
+    enum { STEPS = sizeof levels / sizeof *levels - 1 };
+    (void)state;
+    for (int family = 0; dk_schedule_at(family); family++)
+        for (int i = 0; i < STEPS; i++) {
+            dk_config c = check_config(dk_schedule_at(family)->name, "euler_ancestral", STEPS), guided;
+            dk_phase phase;
+            c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+            guided = c, guided.guidance.scale = 3, guided.guidance.noise_max = levels[i];
+            dk_plan plan = plan_of(&guided);
+            assert_int_equal(plan.calls, 2 * STEPS - i);
+            guided.guidance.noise_max = 0, guided.guidance.noise_min = levels[i];
+            dk_plan_free(&plan), plan = plan_of(&guided);
+            assert_int_equal(plan.calls, STEPS + i);
+            c.sampler.noise_range[0] = c.sampler.noise_range[1] = levels[i + 1];
+            dk_plan_free(&plan), plan = plan_of(&c);
+            assert_int_equal(plan.draws, 2); /* and draw 0 */
+            c.sampler.eta = 0, c.sampler.churn = 1,
+            c.sampler.churn_range[0] = c.sampler.churn_range[1] = levels[i];
+            dk_plan_free(&plan), plan = plan_of(&c);
+            assert_int_equal(plan.draws, 2);
+            memset(&phase, 0, sizeof phase);
+            phase.level = levels[i], phase.unit = DK_UNIT_SIGMA, c.phases = &phase, c.phase_count = 1;
+            dk_plan_free(&plan), plan = plan_of(&c);
+            for (int k = 0; k < STEPS; k++) assert_int_equal(plan.call[k].phase, k > i);
+            dk_plan_free(&plan);
+        }
+}
+
 /* ------------------------------------------------------------------------ whole runs */
 
 /* A Gaussian for each branch. `sum`: the network adds them up by itself, as callbacks do that know of guidance. */
@@ -596,7 +634,8 @@ static void wrong_guidance_is_refused(void **state) {
         {"euler", "guidance.scale=2 guidance.projected=1 guidance.scale2=2",
          "guidance.scale2 = 2: must be 0 with zero_star or projected"},
         {"rk45", "guidance.scale=2 guidance.rescale=1",
-         "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of scales must be 0 with "
+         "guidance: start, stop, rescale, zero_star, zero_init, projected, guider, quantile and a list of "
+         "scales must be 0 with "
          "step-size control "
          "(sampler.rtol, atol)"},
     };
@@ -622,6 +661,7 @@ int main(void) {
         cmocka_unit_test(rescale_in_v_is_that_of_comfyui),
         cmocka_unit_test(samples_know_nothing_of_their_batch),
         cmocka_unit_test(only_what_weighs_something_is_evaluated),
+        cmocka_unit_test(limits_that_are_levels_count_alike_in_every_family),
         cmocka_unit_test(every_sampler_gets_what_a_network_with_guidance_of_its_own_gives),
         cmocka_unit_test(runs_with_guidance_stop_save_and_resume),
         cmocka_unit_test(a_failed_branch_is_asked_for_again),
