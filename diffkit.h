@@ -9657,8 +9657,9 @@ static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n)
            kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
     if (norm->kind == DK_NORM_LIMIT) return kept;
     if (norm->kind == DK_NORM_DEVIATION) {
+        const double least = 1e-12 * b; /* below it lies rounding: all elements are equal */
         a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
-        return !(b > 0) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
+        return !(b > least) ? 1 : a > 0 ? dkp_sqrt(a / b) : 0;
     }
     if (!(b > 0)) return 0; /* a vanishing score, e.g., has no direction to step in: no step */
     return norm->kind == DK_NORM_PROJECTION ? kept * sum[2] / b : dkp_sqrt(a / b);

@@ -158,6 +158,24 @@ static void rescale_in_v_is_that_of_comfyui(void **state) {
     check_state("RescaleCFG", x, want, SIZE, check_tiny);
 }
 
+/* Outputs whose elements are all equal have no deviation that G could be given. */
+static int flat_network(void *user, const dk_eval *e) {
+    (void)user;
+    for (size_t i = 0; i < e->dim; i++) e->output[i] = (dk_real)(e->branch ? -0.1 : 0.7);
+    return 0;
+}
+
+static void rescale_leaves_what_has_no_deviation(void **state) {
+    static dk_real x[4000];
+    (void)state;
+    for (size_t dim = 1; dim <= 4000; dim = dim * 3 / 2 + 1) {
+        dk_config c = check_config("flow", "euler", 1);
+        c.prediction = DK_PREDICT_X0, c.dim = dim, c.guidance.scale = 3, c.guidance.rescale = 1;
+        assert_int_equal(dk_sample(&c, flat_network, NULL, x), DK_OK);
+        check_near((double)x[dim - 1], 2.3, check_tiny, "G as it is");
+    }
+}
+
 static void samples_know_nothing_of_their_batch(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof formulas / sizeof *formulas; i++) {
@@ -659,6 +677,7 @@ int main(void) {
         cmocka_unit_test(formulas_give_the_published_numbers),
         cmocka_unit_test(formulas_hold_for_numbers_of_16_bits),
         cmocka_unit_test(rescale_in_v_is_that_of_comfyui),
+        cmocka_unit_test(rescale_leaves_what_has_no_deviation),
         cmocka_unit_test(samples_know_nothing_of_their_batch),
         cmocka_unit_test(only_what_weighs_something_is_evaluated),
         cmocka_unit_test(limits_that_are_levels_count_alike_in_every_family),
