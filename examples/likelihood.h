@@ -128,10 +128,12 @@ static const char *likelihood_wrong(const dk_config *c) {
     if (c->backend) return "backend: must be NULL for a likelihood";
     if (c->number || c->clip > 0) return "number and clip: must be 0 for a likelihood";
     if (c->mask || c->known) return "mask and known: must be NULL for a likelihood";
-    if (g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0 || g->zero_init || g->doubled || g->schedule ||
+    if (c->phase_count) return "phase_count: must be 0 for a likelihood";
+    if (c->grid.way || c->grid.travel) return "grid.way and travel: must be 0 for a likelihood";
+    if (g->start > 0 || g->stop > 0 || g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0 || g->zero_init || g->doubled || g->schedule ||
         g->hook || g->guider || g->ramps->steps || g->ramps->from < 0 || g->ramps->from > 0)
-        return "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, schedule, hook and guider must be 0 for a "
-               "likelihood";
+        return "guidance: start, stop, rescale, zero_star, zero_init, projected, quantile, doubled, schedule, hook and guider must "
+               "be 0 for a likelihood";
     return NULL;
 }
 
@@ -179,6 +181,7 @@ static dk_status log_likelihood(dk_config *c, dk_denoise_fn denoise, void *user,
 
         ode.schedule = run, ode.dim = n + 1, ode.prediction = DK_PREDICT_X0;
         ode.start = DK_START_STATE, ode.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+        ode.negated = 0, ode.score_excess = ode.score_deviation = 0; /* D has them already */
         memset(&ode.network_schedule, 0, sizeof ode.network_schedule);
         status = dk_sample(&ode, likelihood_denoise, l, state);
         if (status != DK_OK) likelihood_refuse(c, status, ode.message);

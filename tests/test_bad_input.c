@@ -550,7 +550,9 @@ static void algebra_on_lists_refuses_what_makes_no_sense(void **state) {
 static void likelihoods_name_what_they_cannot_have(void **state) {
     static const char *const settings[] = {"guidance.rescale=0.5", "guidance.zero_star=1",
                                            "guidance.projected=1", "guidance.quantile=0.9",
-                                           "guidance.zero_init=1", "guidance.doubled=1"};
+                                           "guidance.zero_init=1", "guidance.doubled=1",
+                                           "guidance.start=0.5",   "guidance.stop=0.5"};
+    const dk_phase phase = {1, 0, DK_UNIT_DEFAULT, NULL, NULL};
     const dk_real x[2] = {0, 0};
     double log_p[1] = {42};
     (void)state;
@@ -559,10 +561,17 @@ static void likelihoods_name_what_they_cannot_have(void **state) {
         assert_int_equal(dk_config_set(&c, settings[k]), DK_OK);
         assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
         assert_string_equal(c.message,
-                            "guidance: rescale, zero_star, zero_init, projected, quantile, doubled, "
-                            "schedule, hook and guider must be 0 for a likelihood");
+                            "guidance: start, stop, rescale, zero_star, zero_init, projected, quantile, "
+                            "doubled, schedule, hook and guider must be 0 for a likelihood");
     }
     dk_config c = check_config("vp", "rk4", 3);
+    c.phases = &phase, c.phase_count = 1;
+    assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "phase_count: must be 0 for a likelihood");
+    c.phases = NULL, c.phase_count = 0, c.grid.travel = 1;
+    assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "grid.way and travel: must be 0 for a likelihood");
+    c.grid.travel = 0;
     c.clip = 1;
     assert_int_equal(log_likelihood(&c, bounded, NULL, x, x, log_p), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "number and clip: must be 0 for a likelihood");

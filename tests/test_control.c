@@ -430,6 +430,26 @@ static void likelihoods_of_few_steps_are_near(void **state) {
             }
 }
 
+static int turned_denoise(void *user, const dk_eval *e) {
+    check_gaussian_denoise(user, e);
+    for (size_t i = 0; i < e->dim * (size_t)e->batch; i++) e->output[i] = -e->output[i];
+    return 0;
+}
+
+/* A factor on the score, for data of their deviation, makes x ~ N(0.4 alpha, v/factor alpha^2 + sigma^2). */
+static void likelihoods_take_sign_and_factor_once(void **state) {
+    const dk_real x[2] = {(dk_real)0.3, (dk_real)0.9}, probe[2] = {1, -1};
+    double log_p[1], spread = 0.98 * 0.98 * 0.25 / 1.3 + 0.02 * 0.02, want = -log(2 * 3.14159265358979323846 * spread);
+    check_gaussian g = {0.4, 0.5, DK_PREDICT_X0, 0, 0};
+    dk_config c = check_config("flow", "rk4", 200);
+    (void)state;
+    c.dim = 2, c.prediction = DK_PREDICT_X0, c.schedule.t_min = 0.02, c.negated = 1;
+    c.score_excess = 0.3, c.score_deviation = 0.5;
+    if (log_likelihood(&c, turned_denoise, &g, x, probe, log_p)) fail_msg("%s", dk_message(&c));
+    for (int i = 0; i < 2; i++) want -= 0.5 * ((double)x[i] - 0.98 * 0.4) * ((double)x[i] - 0.98 * 0.4) / spread;
+    check_near(log_p[0], want, 5e-3, "log p");
+}
+
 static void likelihoods_need_a_level_above_0(void **state) {
     const dk_real x[1] = {0}, probe[1] = {1};
     double log_p[1] = {42};
@@ -460,6 +480,7 @@ int main(void) {
         cmocka_unit_test(a_plan_of_one_attempt_is_for_reading),
         cmocka_unit_test(likelihoods_of_gaussian_data_are_the_closed_form),
         cmocka_unit_test(likelihoods_of_few_steps_are_near),
+        cmocka_unit_test(likelihoods_take_sign_and_factor_once),
         cmocka_unit_test(likelihoods_need_a_level_above_0),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
