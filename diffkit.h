@@ -7635,7 +7635,7 @@ static dk_spacing dkp_default_spacing(const dk_config *c) {
     const dk_grid *g = &c->grid;
     const int adams = s->record == dkp_record_adams && s->corrector && s->gauge == DK_GAUGE_FLOW; /* adams2 and its like */
     const int whole = !(g->sigma_min > 0 || g->sigma_max > 0) && g->partial != DK_PARTIAL_LEVEL;
-    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole &&
+    if (c->schedule.family == DK_FAMILY_VP_DISCRETE && whole && g->final != DK_FINAL_MIN && /* which has a level more */
         (g->full_steps > 0 ? g->full_steps : c->steps) == c->schedule.timesteps)
         return DK_SPACING_TRAILING;
     return adams ? DK_SPACING_POWER : dkp_flow_unit(&c->schedule) ? DK_SPACING_UNIFORM : DK_SPACING_KARRAS;

@@ -920,6 +920,9 @@ static void as_many_steps_as_timesteps_are_the_timesteps(void **state) {
         assert_int_equal(plan.calls, T);
         for (int i = 0; i < T; i++) check_near(plan.call[i].condition, T - 1 - i, 0, "told");
         check_near(plan.level[T].sigma, 0, 0, "the end");
+        c.grid.final = DK_FINAL_MIN; /* T + 1 levels, and no more timesteps */
+        if (dk_record(&plan, &c) != DK_OK) fail_msg("%s", dk_message(&c));
+        check_near(plan.level[T].t, 0, 0, "the least timestep");
         dk_plan_free(&plan);
     }
 }
