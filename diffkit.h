@@ -6716,15 +6716,16 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     return g->rescale > 0 || g->zero_star || g->projected || g->guider;
 }
 
-/* Whether the scale is a list. */
-static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || !(g->ramps->from >= 0 && g->ramps->from <= 0); }
+/* Whether it is for all steps that are left; whether the scale is a list. */
+static int dkp_takes_rest(const dk_ramp *r) { return !r->steps && (r->from != 0 || r->to != 0); }
+static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || dkp_takes_rest(g->ramps); }
 
 /* How many steps the list is for, of so many that are run, and the scale of one of them. */
 static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale) {
     int done = 0;
     for (int k = 0; k < DK_RAMPS; k++) {
         const dk_ramp *r = &g->ramps[k];
-        int n = r->steps || !dkp_set(r->from) ? r->steps : steps - done;
+        int n = dkp_takes_rest(r) ? steps - done : r->steps;
         if (step >= done && step < done + n) *scale = r->from + (r->to - r->from) * (n > 1 ? (step - done) / (n - 1.0) : 0);
         done += n;
     }
@@ -7151,7 +7152,8 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
 static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
-    if (!at || (f->of == DKP_OF_GUIDANCE && (c->guidance.schedule || dkp_ramps(&c->guidance)))) return 1;
+    if (!at || (f->of == DKP_OF_GUIDANCE && c->guidance.schedule)) return 1;
+    if (f->of == DKP_OF_GUIDANCE && dkp_ramps(&c->guidance) && strcmp(at + 8, "scale") == 0) return 1;
     for (at += 8; *at && !dkp_set(v); at += strncmp(at, " or ", 4) ? 0 : 4) dkp_read_limit(&at, f, c, 1, &v);
     return dkp_set(v);
 }
@@ -7531,13 +7533,17 @@ static dk_status dkp_check_guidance(const dk_config *c, const dk_guidance *own, 
 
 static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message) {
     double scale, sum = 0;
+    for (int k = 0; k < DK_RAMPS; k++) {
+        const dk_ramp *r = &g->ramps[k];
+        int more = k + 1 < DK_RAMPS && (r[1].steps || dkp_takes_rest(r + 1));
+        sum += r->steps < 0 || r->steps > 1000000 || (!r->steps && more) ? HUGE_VAL : r->from - r->to + fabs(r->from);
+    }
+    if (!dkp_finite(sum))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "guidance.schedule: must have finite scales, for 1 .. 1000000 steps each, but for the last");
     if (!dkp_ramps(g)) return DK_OK;
     if (dkp_set(g->scale) || g->schedule)
         return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must be none with guidance.scale or a function");
-    for (const dk_ramp *r = g->ramps; r < g->ramps + DK_RAMPS; r++)
-        sum += r->steps < 0 || r->steps > 1000000 ? HUGE_VAL : r->from - r->to + fabs(r->from);
-    if (!dkp_finite(sum))
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "guidance.schedule: must have finite scales, for 0 .. 1000000 steps each");
     int listed = dkp_scale_at(g, 0, steps, &scale);
     if (listed == steps) return DK_OK;
     return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps of guidance.schedule = %d: must be %d, as many as are run", listed,
@@ -7842,7 +7848,7 @@ static int dkp_read_ramps(const char *s, dk_ramp ramps[DK_RAMPS]) {
         if (strncmp(s, "to", 2) == 0 && (s += 2, !dkp_read_real(&s, &r->to))) return 0;
         if (*s == 'x' && (s++, !dkp_read_real(&s, &steps) || !(steps >= 1 && steps <= 1000000))) return 0;
         r->steps = (int)steps;
-        if (*s != '+' || r->steps < steps) return !*s && r->steps >= steps;
+        if (*s != '+' || !r->steps || r->steps < steps) return !*s && r->steps >= steps;
     }
     return 0;
 }
@@ -12825,7 +12831,7 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     dkp_say_words(&job, row.settings, 0);
     dk_status status = dkp_say_all(&job);
     if (status == DK_OK) status = dk_config_set(set, row.more);
-    int kept = fabs(c->guidance.scale) > 0 || c->guidance.ramps[0].steps || fabs(c->guidance.ramps[0].from) > 0;
+    int kept = dkp_set(c->guidance.scale) || dkp_ramps(&c->guidance);
     if (kept) set->guidance.scale = c->guidance.scale;
     if (set->guidance.schedule == dkp_second_scale ? !row.schedule : !set->guidance.schedule && !kept)
         set->guidance.schedule = row.schedule;

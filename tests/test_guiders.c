@@ -521,6 +521,7 @@ static void scales_follow_their_list(void **state) {
         {"7x4+3", {7, 7, 7, 7, 3, 3}},
         {"2to7", {2, 3, 4, 5, 6, 7}},
         {"7to2x6", {7, 6, 5, 4, 3, 2}},
+        {"0to5", {1, 1, 2, 3, 4, 5}},
         {"1to5x3+3to1", {1, 3, 5, 3, 2, 1}},
         {"2+", {0}},
         {"0x2+-1.5x1+1e1x1+4to5x2", {1, 1, -1.5, 10, 4, 5}}, /* at 0 there is no guidance, so C weighs 1 */
@@ -556,7 +557,8 @@ static void wrong_lists_of_scales_are_refused(void **state) {
     };
     static const char *const texts[] = {"guidance.schedule=x3",  "guidance.schedule=7x0", "guidance.schedule=7x2.5", "guidance.schedule=7x",
                                         "guidance.schedule=7to", "guidance.schedule=7+", "guidance.schedule=linear",
-                                        "guidance.schedule=1x1+2x1+3x1+4x1+5x1+6x1+7x1", "guidance.schedule=7x1000001", "guidance.schedule=7x3,"};
+                                        "guidance.schedule=1x1+2x1+3x1+4x1+5x1+6x1+7x1", "guidance.schedule=7x1000001", "guidance.schedule=7x3,",
+                                        "guidance.schedule=7+3", "guidance.schedule=0+3x6"};
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         dk_config c = check_config("flow", "euler", 6);
@@ -579,10 +581,15 @@ static void wrong_lists_of_scales_are_refused(void **state) {
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     c.guidance.ramps[0].from = 2, c.guidance.ramps[0].steps = -6;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_string_equal(dk_message(&c), "guidance.schedule: must have finite scales, for 0 .. 1000000 steps each");
+    assert_string_equal(dk_message(&c), "guidance.schedule: must have finite scales, for 1 .. 1000000 steps each, but for the last");
     c.guidance.ramps[0].steps = 0, c.guidance.ramps[0].to = 2;
     assert_int_equal(dk_resolve(&c), DK_OK);
-    c.guidance.schedule = other_guider;
+    c.guidance.momentum = 0.5;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "guidance.momentum = 0.5: must be finite; needs projected");
+    c.guidance.momentum = 0, c.guidance.ramps[1].from = 3;
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG); /* one behind all that are left */
+    c.guidance.ramps[1].from = 0, c.guidance.schedule = other_guider;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
 }
 
