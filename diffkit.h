@@ -3263,7 +3263,7 @@ static void dkp_take_sampler(dk_recorder *r, int k) {
 
 /* Steps first .. end - 1 of the plan by one call of a recording function, which sees nothing of what was before. */
 static void dkp_record_stretch(dk_recorder *r, int first, int end, dk_record_fn record) {
-    r->own->offset = first, r->own->within = 0, r->own->momentum = dkr_zero;
+    r->own->offset = first, r->own->within = 0;
     r->steps = end - first, r->step = -1;
     r->from = r->to = dkp_level(r, 0), r->own->sampled = r->config->steps;
     for (int k = 0; k < r->config->phase_count; k++)

@@ -370,6 +370,23 @@ static void runs_with_guidance_stop_save_and_resume(void **state) {
     }
 }
 
+/* Euler's method has no memory of its own, so that it begins anew at the third step changes nothing. */
+static void momentum_goes_on_in_another_phase(void **state) {
+    gaussians g = mixed(DK_PREDICT_VELOCITY, 0);
+    dk_sampler euler = dk_sampler_named("euler");
+    dk_phase phase;
+    dk_config c = run_config("euler");
+    dk_real x[6], y[6];
+    (void)state;
+    memset(&phase, 0, sizeof phase);
+    phase.step = 2, phase.sampler = &euler;
+    assert_int_equal(dk_config_set(&c, "guidance.scale=2 guidance.projected=1 guidance.momentum=-0.5"), DK_OK);
+    assert_int_equal(dk_sample(&c, guided_network, &g, x), DK_OK);
+    c.phases = &phase, c.phase_count = 1;
+    assert_int_equal(dk_sample(&c, guided_network, &g, y), DK_OK);
+    for (int i = 0; i < 6; i++) check_near((double)y[i], (double)x[i], check_tiny, "momentum");
+}
+
 static void a_failed_branch_is_asked_for_again(void **state) {
     gaussians g = mixed(DK_PREDICT_VELOCITY, 0), whole = g;
     dk_config c = run_config("euler");
@@ -683,6 +700,7 @@ int main(void) {
         cmocka_unit_test(limits_that_are_levels_count_alike_in_every_family),
         cmocka_unit_test(every_sampler_gets_what_a_network_with_guidance_of_its_own_gives),
         cmocka_unit_test(runs_with_guidance_stop_save_and_resume),
+        cmocka_unit_test(momentum_goes_on_in_another_phase),
         cmocka_unit_test(a_failed_branch_is_asked_for_again),
         cmocka_unit_test(what_is_not_finite_is_found_in_every_branch),
         cmocka_unit_test(denoised_is_guided_at_the_last_branch),
