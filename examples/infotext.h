@@ -144,10 +144,11 @@ static inline dk_status infotext_read(dk_config *c, const char *text, size_t len
     int second = infotext_value(text, end, "hires upscale").n || infotext_value(text, end, "hires upscaler").n;
     for (const char *at = text; status == DK_OK && infotext_next(&at, end, &key, &value);) {
         int i = 0, is_name = 0;
+        if (!value.n) continue;
         for (int k = 0; k < 4; k++) is_name = is_name || infotext_is(key, named[k]);
         while (i < count && !infotext_is(key, keys[i][0])) i++;
         known += is_name || i < count;
-        if (is_name || !value.n) continue;
+        if (is_name) continue;
         if (i == count || (second && strstr(keys[i][1], "strength"))) {
             if (passed[0]) infotext_add(passed, ", ", 2);
             infotext_add(passed, key.p, key.n);
@@ -159,7 +160,10 @@ static inline dk_status infotext_read(dk_config *c, const char *text, size_t len
         }
         char setting[DK_MESSAGE_SIZE] = "";
         infotext_add(setting, keys[i][1], strlen(keys[i][1])), infotext_add(setting, "=\"", 2);
-        infotext_add(setting, value.p, value.n), infotext_add(setting, "\"", 1);
+        char *quote = setting + strlen(setting);
+        infotext_add(setting, value.p, value.n);
+        while ((quote = strchr(quote, '"')) != NULL) *quote = '\''; /* or other settings could follow it */
+        infotext_add(setting, "\"", 1);
         status = dk_config_set(&set, setting);
     }
     if (status == DK_OK && !known) {

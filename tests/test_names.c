@@ -608,7 +608,9 @@ static void parameters_that_do_not_resolve_are_refused_by_name(void **state) {
         {"Steps: 20, Sampler: Euler a, Schedule type: Bar", "grid \"Bar\" is not known"},
         {"Steps: many, Sampler: Euler a", "setting \"steps=many\": must be 1 .. 1000000"},
         {"Steps: 20 seed=3, Sampler: Euler a", "setting \"steps=20 seed=3\""},
+        {"Steps: 20, CFG scale: 1\" dim=\"70000", "setting \"guidance.scale=1' dim='70000\": must be finite"},
         {"sampler_name: euler, scheduler: wrong", "grid \"wrong\" is not known"},
+        {"Steps: ", "text: must have parameters such as \"Steps: 20, Sampler: Euler a\""},
         {"a cat on a mat", "text: must have parameters such as \"Steps: 20, Sampler: Euler a\""},
     };
     (void)state;
