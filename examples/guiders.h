@@ -6,7 +6,7 @@
    w is guidance.scale as it holds at the step. C, U, B and N are the outputs of branches 0, 1, 2 and 2, as what
    guidance.space says; by default that is what the network puts out, as in the programs that are named. Vectors must be
    here, not with a back end. What is given as `user` must outlive the run. A guider returns nonzero where a layout does not
-   divide a sample, and where it lacks memory, branches or its `user`. */
+   divide a sample, where it lacks memory, branches or its `user`, and where there are branches that its formula lacks. */
 #ifndef EXAMPLES_GUIDERS_H
 #define EXAMPLES_GUIDERS_H
 
@@ -57,7 +57,7 @@ static inline int guide_tangential(void *user, const dk_outputs *o) {
     const dk_real *C = o->output[0], *U = o->output[1];
     size_t i = 0;
     (void)user;
-    for (guide_group g; guide_next(o, sample, i, &g); i++) {
+    for (guide_group g; o->branches == 2 && guide_next(o, sample, i, &g); i++) {
         double uc = guide_dot(&g, U, NULL, C, NULL), w = o->weight[0];
         double less = guide_dot(&g, U, NULL, U, NULL) - guide_dot(&g, C, NULL, C, NULL), r = sqrt(less * less + 4 * uc * uc);
         double pp = r > 0 ? (1 + less / r) / 2 : 1, pq = r > 0 ? uc / r : 0;
@@ -73,7 +73,7 @@ static inline int guide_magnitude(void *user, const dk_outputs *o) {
     const dk_real *C = o->output[0], *U = o->output[1];
     double alpha = user ? *(const double *)user : 8;
     size_t i = 0;
-    for (guide_group g; guide_next(o, sample, i, &g); i++) {
+    for (guide_group g; o->branches == 2 && guide_next(o, sample, i, &g); i++) {
         double ratio = sqrt(guide_dot(&g, C, U, C, U) / guide_dot(&g, U, NULL, U, NULL));
         double w = 1 + (ratio >= 0 ? (o->weight[0] - 1) * exp(-alpha * ratio) : 0); /* 0/0: both are 0 */
         const double weight[DK_BRANCHES] = {w, 1 - w};
@@ -89,7 +89,7 @@ static inline int guide_perpendicular(void *user, const dk_outputs *o) {
     const dk_real *C = o->output[0], *U = o->output[1], *N = o->output[2];
     double scale = user ? *(const double *)user : 1, w = o->weight[0];
     size_t i = 0;
-    for (guide_group g; N && guide_next(o, sample, i, &g); i++) {
+    for (guide_group g; o->branches == 3 && guide_next(o, sample, i, &g); i++) {
         double cc = guide_dot(&g, C, U, C, U), along = cc > 0 ? guide_dot(&g, N, U, C, U) / cc : 0;
         const double weight[DK_BRANCHES] = {w * (1 + scale * along), 1 - w * (1 + scale * along) + w * scale, -w * scale};
         guide_sum(o, &g, weight);
@@ -142,7 +142,7 @@ static inline int guide_projected(void *user, const dk_outputs *o) {
     double w = a->scale > 0 ? a->scale : o->weight[0];
     const double by[2] = {a->from_uncond ? w : w - 1, -o->weight[1]};
     size_t i = 0;
-    if (!o->memory[two]) return 1;
+    if (!o->memory[two] || o->branches > 3) return 1;
     for (guide_group g; guide_next(o, a->layout, i, &g); i++) {
         double along = 0, length[2] = {0, 0};
         for (int j = 0; j <= two; j++) {
@@ -175,7 +175,7 @@ static inline int guide_frames(void *user, const dk_outputs *o) {
     const guide_video *v = (const guide_video *)user;
     const guide_layout frame = {1, v && v->frames && o->eval->dim % v->frames == 0 ? o->eval->dim / v->frames : 0};
     size_t i = 0;
-    for (guide_group g; frame.count && guide_next(o, frame, i, &g); i++) {
+    for (guide_group g; frame.count && o->branches == 2 && guide_next(o, frame, i, &g); i++) {
         double w = o->weight[0];
         if (v->frames > 1) w = v->first + (w - v->first) * (double)(i % v->frames) / (double)(v->frames - 1);
         const double weight[DK_BRANCHES] = {w, 1 - w};

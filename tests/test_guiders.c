@@ -181,7 +181,7 @@ static void guiders_give_the_published_numbers(void **state) {
 
 static void guiders_refuse_what_they_cannot_do(void **state) {
     static guide_norms threes = {{1, 3}, 0, 0, 0};
-    static guide_video none = {1, 0}, three = {1, 3};
+    static guide_video none = {1, 0}, one = {1, 1}, three = {1, 3};
     static const struct {
         dk_guider_fn guider;
         void *user;
@@ -191,6 +191,11 @@ static void guiders_refuse_what_they_cannot_do(void **state) {
         {guide_perpendicular, NULL, "guidance.scale=3"},    {guide_frames, &none, "guidance.scale=3"},
         {guide_projected, &multitalk, "guidance.scale=3 guidance.branches=3 guidance.memory=1"},
         {guide_frames, &three, "guidance.scale=3"},         {guide_frames, NULL, "guidance.scale=3"},
+        {guide_frames, &one, "guidance.scale=3 guidance.away2=1"},
+        {guide_tangential, NULL, "guidance.scale=3 guidance.away2=1"},
+        {guide_magnitude, NULL, "guidance.scale=3 guidance.scale2=2"},
+        {guide_perpendicular, NULL, "guidance.scale=3 guidance.away3=1"},
+        {guide_projected, NULL, "guidance.scale=3 guidance.memory=2 guidance.away3=1"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
