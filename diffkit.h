@@ -6081,11 +6081,12 @@ static char dkp_fold(char c) {
                                               : c;
 }
 
-/* Levenshtein distance, blind to how a is written. A beginning of b is as near as one letter's difference. */
+/* Levenshtein distance, blind to how a is written. A part of b is as near as one letter's difference. */
 static int dkp_distance(const char *a, const char *b) {
     enum { LONGEST = 48 };
-    int row[LONGEST + 1], n = 0, begins = 0;
-    while (a[begins] && dkp_fold(a[begins]) == b[begins]) begins++;
+    int row[LONGEST + 1], n = 0, same = 0;
+    for (const char *at = b; *at && a[same]; at++)
+        for (same = 0; a[same] && dkp_fold(a[same]) == at[same];) same++;
     while (n < LONGEST && b[n]) row[n] = n, n++;
     row[n] = n;
     for (int i = 0; i < LONGEST && a[i]; i++) {
@@ -6099,7 +6100,7 @@ static int dkp_distance(const char *a, const char *b) {
             row[j + 1] = best;
         }
     }
-    return begins > 1 && !a[begins] && row[n] > 1 ? 1 : row[n];
+    return same > 1 && !a[same] && row[n] > 1 ? 1 : row[n];
 }
 
 /* The distance to b, or to the part of b after its last dot, whichever is smaller. */
@@ -7956,7 +7957,7 @@ static dk_sampler dkp_preset(const dk_sampler_info *row) {
 }
 
 /* A part by its name; a message if there is none. */
-static int dkp_set_named(dk_config *c, const char *part, const char *name) {
+static int dkp_take_named(dk_config *c, const char *part, const char *name) {
     dk_unknown_fn unknown;
 #ifndef DK_NO_PEERS
     if (strcmp(part, "model") == 0) return dk_config_for(c, name, NULL) == DK_OK;
@@ -7973,6 +7974,19 @@ static int dkp_set_named(dk_config *c, const char *part, const char *name) {
         *s = dk_schedule_named(name), unknown = s->unknown;
     }
     return !unknown || unknown(c->message, part, name) == DK_OK;
+}
+
+/* The same, whose message says so where the name is another part's: programs differ in what they call a scheduler. */
+static int dkp_set_named(dk_config *c, const char *part, const char *name) {
+    static const struct {
+        const char *part, *(*at)(int);
+    } lists[] = {{"sampler", dkp_sampler_name}, {"grid", dkp_grid_name}, {"schedule", dkp_schedule_name}};
+    const char *like = name;
+    int good = dkp_take_named(c, part, name);
+    for (int i = 0; i < 3 && !good && strcmp(part, "model") != 0; i++)
+        if (dkp_nearest(lists[i].at, name, &like, 1) && dkp_distance(name, like) == 0)
+            dkp_fail_saying(c->message, DK_ERROR_CONFIG, "%s \"%s\" is not known: it is a %s", part, name, lists[i].part);
+    return good;
 }
 
 /* NULL past the end. */

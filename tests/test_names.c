@@ -419,6 +419,15 @@ static void one_door_sets_everything(void **state) {
     } wrong[] = {
         {"steps=20 sampler=eular", "sampler \"eular\" is not known; nearest: euler"},
         {"grid=kar", "grid \"kar\" is not known; nearest: karras"},
+        {"grid=tangent", "grid \"tangent\" is not known; nearest: bong_tangent"}, /* a part of a name */
+        {"sampler=2m", "sampler \"2m\" is not known; nearest: dpmpp_2m"},
+        {"model=klein", "model \"klein\" is not known; nearest: flux2_klein, flux2_klein_base"},
+        {"schedule=karras", "schedule \"karras\" is not known: it is a grid"},
+        {"network_schedule=sgm_uniform", "network_schedule \"sgm_uniform\" is not known: it is a grid"},
+        {"sampler=KARRAS", "sampler \"KARRAS\" is not known: it is a grid"},
+        {"grid=euler", "grid \"euler\" is not known: it is a sampler"},
+        {"sampler=flow", "sampler \"flow\" is not known: it is a schedule"},
+        {"model=karras", "model \"karras\" is not known; nearest: "},
         {"schedule=vp_scaled", "schedule \"vp_scaled\" is not known; nearest: vp_scaled_linear"},
         {"network_schedule=edn", "network_schedule \"edn\" is not known; nearest: edm"},
         {"model=flux", "model \"flux\" is not known; nearest: flux_dev, flux_schnell"},
