@@ -7088,7 +7088,7 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
 /* The message for a field that is set although the config has no use for it. */
 static const char *dkp_lacking(const dkp_field *f) {
     return f->of == DKP_OF_GRID                          ? "left out (0): the grid's spacing has no such number"
-           : f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out (0): the schedule's family has no such number"
+           : f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out (0): the schedule has no such number"
                                                          : "left out (0): the noise source has no such number";
 }
 
@@ -7373,7 +7373,9 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int back = travels && direction < 0 && i > 1 && here > before;
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
         if (!wrong && i > 0 && !back && !again && !any && !(direction * here > direction * before))
-            wrong = "does not continue a strictly monotone list";
+            wrong = layout.final == DK_FINAL_ZERO && dkp_ranged(&c->grid) && layout.clean.sigma <= 0
+                        ? "comes twice: the range ends there without grid.final = zero"
+                        : "does not continue a strictly monotone list";
         if (wrong && i == 0)
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);
         if (wrong)

@@ -236,7 +236,7 @@ static void numbers_of_other_families_are_refused(void **state) {
                 snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 7 ? "cosine" : k == 8 ? "500" : "0.5");
                 snprintf(want, sizeof want, "%s.%s = ", schedule, words[k]);
                 int refused = dk_resolve(&c) != DK_OK && strstr(c.message, want) != NULL &&
-                              strstr(c.message, ": must be left out (0): the schedule's family has no such number") != NULL;
+                              strstr(c.message, ": must be left out (0): the schedule has no such number") != NULL;
                 if (refused == (strstr(used[f][1], words[k]) != NULL))
                     fail_msg("%s, %s: \"%s\"", used[f][0], want, dk_message(&c));
                 if (refused) assert_int_equal(dk_config_set(&set_by_text, set), DK_ERROR_CONFIG);
@@ -244,7 +244,7 @@ static void numbers_of_other_families_are_refused(void **state) {
     dk_config c = check_config("flow", "euler", 3);
     c.network_schedule.shift = 3;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be left out (0): the schedule's family has no such number"));
+    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be left out (0): the schedule has no such number"));
     c = check_config("flow", "euler", 3);
     assert_int_equal(dk_config_set(&c, "schedule.beta_max=0.1 schedule.betas=linear schedule.beta_min=0.01 "
                                        "schedule.timesteps=10 schedule.family=vp_discrete"),
@@ -928,6 +928,24 @@ static void lists_must_be_strictly_monotone(void **state) {
     }
 }
 
+/* The range of a flow ends at sigma = 0 by itself. */
+static void a_range_that_ends_at_zero_needs_no_other_zero(void **state) {
+    static const char *const settings[] = {"schedule=flow sampler=euler", "schedule=flow grid=karras", "schedule=cosine_flow grid=uniform"};
+    (void)state;
+    for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
+        dk_config c;
+        memset(&c, 0, sizeof c);
+        c.dim = 1, c.steps = 4;
+        assert_int_equal(dk_config_set(&c, settings[i]), DK_OK);
+        assert_int_equal(dk_resolve(&c), DK_OK);
+        c.grid.final = DK_FINAL_ZERO;
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        assert_string_equal(dk_message(&c), "grid: level 4 (sigma/alpha 0, after 0) comes twice: the range ends there without grid.final = zero");
+        c.grid.sigma_min = 0.01;
+        assert_int_equal(dk_resolve(&c), DK_OK);
+    }
+}
+
 /* ------------------------------------------------------------------ what dk_resolve refuses */
 
 #define AT(member) offsetof(dk_config, member)
@@ -1106,6 +1124,7 @@ int main(void) {
         cmocka_unit_test(outputs_may_be_negated),
         cmocka_unit_test(models_tables_are_reproduced),
         cmocka_unit_test(lists_must_be_strictly_monotone),
+        cmocka_unit_test(a_range_that_ends_at_zero_needs_no_other_zero),
         cmocka_unit_test(bad_fields_are_named),
         cmocka_unit_test(messages_say_field_value_and_what_is_allowed),
         cmocka_unit_test(unknown_names_are_refused_by_name),
