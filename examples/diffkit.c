@@ -473,14 +473,14 @@ static int take_side(arguments *a, const char *words) {
     return set_option(a, &options[i], words);
 }
 
-/* step, level and unit are a phase's own words; the rest sets fields of its sampler and guidance, from the config's on. */
+/* step, level and unit are a phase's own words; the rest sets fields of its sampler and guidance, which are else those before. */
 static int read_phase(arguments *a, int k) {
     static const option phase = {"phase", PHASE, 0, 0, NULL, 0, NULL};
     dk_phase *p = &a->phases[k];
     dk_config *c = &a->phase_configs[k], before;
     char rest[256] = "";
     int unit;
-    *c = a->c, c->phases = NULL, c->phase_count = 0, before = *c;
+    *c = k ? a->phase_configs[k - 1] : a->c, before = *c;
     for (const char *at = a->phase_words[k]; *(at += strspn(at, " "));) {
         size_t n = strcspn(at, " "), length = strlen(rest);
         char word[80];

@@ -807,6 +807,17 @@ static double paper_tcd_flow(const paper_step *p) {
     return a * ((1 - s) * p->D + s * noise) + sqrt(p->to.t * p->to.t - a * a * s * s) * p->z;
 }
 
+/* Flow matching for reinforcement learning. The SDE of Liu et al. 2025 (Flow-GRPO), eq. 12, with a = eta sqrt(2), by Euler and
+   Maruyama; coefficients-preserving sampling, Wang & Yu 2025, where cos(eta' pi/2) = 1 - eta. */
+static double paper_flow_grpo(const paper_step *p) {
+    double t = p->from.t, h = p->from.t - p->to.t, g2 = 2 * p->eta * p->eta * t / (1 - t), v = (p->x - p->D) / t;
+    return p->x - (v + g2 / (2 * t) * (p->x + (1 - t) * v)) * h + sqrt(g2 * h) * p->z;
+}
+static double paper_cps(const paper_step *p) {
+    double angle = acos(1 - p->eta), v = (p->x - p->D) / p->from.t, noise = p->x + (1 - p->from.t) * v;
+    return (1 - p->to.t) * (p->x - p->from.t * v) + p->to.t * (cos(angle) * noise + sin(angle) * p->z);
+}
+
 static void steps_are_those_of_the_papers(void **state) {
     static const struct {
         const char *sampler, *family;
@@ -832,6 +843,8 @@ static void steps_are_those_of_the_papers(void **state) {
         {"euler_maruyama", "vp", 0, "", paper_em_vp},
         {"euler_maruyama", "vp", 0.6, "", paper_em_vp},
         {"euler_maruyama", "ve", 1, "", paper_em_ve},
+        {"euler_maruyama", "flow", 0.7 / 1.4142135623730951, "", paper_flow_grpo},
+        {"ddim", "flow", 0.3, "law=fresh", paper_cps},
         {"predictor_corrector", "edm", 1, "", paper_predictor_ve},
         {"predictor_corrector", "vp_linear", 1, "", paper_predictor_vp},
         {"predictor_corrector", "ve", 0, "", paper_flow_ve},

@@ -121,6 +121,10 @@ explains_phases() {
         [ "$(count ' This is phase 1\.$')" = 4 ] && [ "$(count ' This is phase 2\.$')" = 4 ]
 }
 check "and of phases" explains_phases
+ends_a_phase() { # one step of Heun asks twice
+    succeeds plan --steps 4 --sampler euler --phase "step=1 sampler=heun" --phase "step=2 sampler=euler" && [ "$(count "^4 steps, 5 evaluations")" = 1 ]
+}
+check "a phase may take the first sampler again" ends_a_phase
 check "a phase has a sampler and guidance" refuses '--phase step=2 steps=3: must be step or level' plan --phase "step=2 steps=3"
 check "a phase's step is one of the grid" refuses 'phases\[0\], step = 10: must be 0 .. steps - 1' plan --phase "step=10"
 check "--explain with --json" refuses '--explain and --json: must not both be given' plan --explain --json
