@@ -12724,8 +12724,8 @@ static const char dkp_image_models[] =
     DKP_MODEL("sd3", "", "shift=3", "guidance.scale=7", "28", "Stable Diffusion 3, 3.5 medium and large; Esser et al. 2024")
     DKP_MODEL("sd3.5_medium", "", "shift=3", "sampler=dpmpp_2m guidance.scale=5", "50", "Stable Diffusion 3.5 medium; sd3.5's own program") /* sd3_infer.py, November 2024 */
     DKP_MODEL("sd3.5_turbo", "", "shift=3", "", "4", "Stable Diffusion 3.5 large turbo")
-    DKP_MODEL("flux_dev", "", "shift=3 use_dynamic_shifting=true", "", "50 4096 3.5 1", "Flux.1 dev, 1024 x 1024 pixels")
-    DKP_MODEL("flux_schnell", "", "", "", "4 0 0 1", "Flux.1 schnell")
+    DKP_MODEL("flux_dev", "", "shift=3 use_dynamic_shifting=true", "condition_scale=1", "50 4096 3.5 1", "Flux.1 dev, 1024 x 1024 pixels")
+    DKP_MODEL("flux_schnell", "", "", "condition_scale=1", "4 0 0 1", "Flux.1 schnell")
     DKP_MODEL("flux2_dev", "", "use_dynamic_shifting=true", "condition_scale=1", "50 4096 4 1 1", "Flux.2 dev, 1024 x 1024 pixels") /* flux2 scripts/cli.py, src/flux2/sampling.py, December 2025 */
     DKP_MODEL("flux2_klein", "", "use_dynamic_shifting=true", "condition_scale=1", "4 4096 0 1 1", "Flux.2 klein, distilled, 1024 x 1024 pixels") /* flux2.c README.md; diffusers pipeline_flux2_klein.py, August 2026 */
     DKP_MODEL("flux2_klein_base", "", "use_dynamic_shifting=true", "condition_scale=1 guidance.scale=4", "50 4096 0 1 1",
@@ -12739,14 +12739,14 @@ static const char dkp_image_models[] =
     DKP_MODEL("hidream_dev", "FlowMatchLCMScheduler", "shift=6", "negated=1", "28", "HiDream-I1 dev") /* the same file */
     DKP_MODEL("hidream_fast", "FlowMatchLCMScheduler", "shift=3", "negated=1", "16", "HiDream-I1 fast") /* the same file */
     DKP_MODEL("kandinsky5_image", "", "shift=3", "guidance.scale=3.5", "50 0 0 1", "Kandinsky 5 lite, images") /* kandinsky-5 configs, kandinsky/t2i_pipeline.py, November 2025 */
-    DKP_MODEL("chroma", "", "", "guidance.scale=5", "35 0 0 1", "Chroma1, without dynamic shifting")
-    DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", "50 4096 0 1",
+    DKP_MODEL("chroma", "", "", "condition_scale=1 guidance.scale=5", "35 0 0 1", "Chroma1, without dynamic shifting")
+    DKP_MODEL("qwen_image", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "condition_scale=1 guidance.scale=4", "50 4096 0 1",
         "Qwen-Image, 1024 x 1024 pixels; Wu et al. 2025; its program gives G the norm of C, token by token")
-    DKP_MODEL("qwen_image_edit", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "guidance.scale=4", "50 4096 0 1",
+    DKP_MODEL("qwen_image_edit", "", "use_dynamic_shifting=true max_shift=0.9 max_image_seq_len=8192 shift_terminal=0.02", "condition_scale=1 guidance.scale=4", "50 4096 0 1",
         "Qwen-Image-Edit, 1024 x 1024 pixels; 2509 and 2511: 40 steps; its program gives G the norm of C, token by token") /* Qwen-Image README.md, February 2026; diffusers pipeline_qwenimage_edit.py, August 2026 */
     DKP_MODEL("cogview4", "", "use_dynamic_shifting=true time_shift_type=linear base_shift=0.25 max_shift=0.75", "guidance.scale=5", "50 4096 0 1",
         "CogView 4, 1024 x 1024 pixels; diffusers' conversion script")
-    DKP_MODEL("auraflow", "", "shift=1.73", "guidance.scale=3.5", "50", "AuraFlow")
+    DKP_MODEL("auraflow", "", "shift=1.73", "condition_scale=1 guidance.scale=3.5", "50", "AuraFlow")
     DKP_MODEL("omnigen", "", "num_train_timesteps=1 invert_sigmas=true", "", "50 0 0 1", "OmniGen; diffusers' conversion script");
 static const char dkp_film_models[] =
     DKP_MODEL("ltx_video", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3", "50 4224 0 1",
