@@ -10716,8 +10716,8 @@ DKP_FAST
 DKP_SMALL
 
 /* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
-   al. 2025 (Optimal Stepsize); Chen et al. 2024 (GITS), which has a list per coefficient and number of steps, all of them in
-   examples/gits.h. */
+   al. 2025 (Optimal Stepsize); LTX-2's constants.py; Chen et al. 2024 (GITS), which has a list per coefficient and number of
+   steps, all of them in examples/gits.h. */
 static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
                                      1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
                                      0.3977456272,  0.1515232662, 0.0291671582};
@@ -10741,6 +10741,7 @@ static const double dkp_oss_chroma[] = {
     0.992, 0.99,  0.988, 0.985, 0.982, 0.978, 0.973, 0.968, 0.961, 0.953, 0.943, 0.931, 0.917, 0.9,
     0.881, 0.858, 0.832, 0.802, 0.769, 0.731, 0.69,  0.646, 0.599, 0.55,  0.501, 0.451, 0.402, 0.355,
     0.311, 0.27,  0.232, 0.199, 0.169, 0.143, 0.12,  0.101, 0.084, 0.07,  0.058, 0.048, 0.001};
+static const double dkp_ltx2_distilled[] = {1, 0.99375, 0.9875, 0.98125, 0.975, 0.909375, 0.725, 0.421875};
 
 /* GITS of coefficient 1.20: its levels, and for each number of levels from 3 on the inner ones, as letters of that list from '$' on. */
 static const double dkp_gits_level[] = {
@@ -10790,6 +10791,7 @@ static const struct {
     DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
     DKP_LIST("oss_wan", "Optimal Stepsize for Wan; Pei et al. 2025", dkp_oss_wan, FLOW, REPLACE),
     DKP_LIST("oss_chroma", "Optimal Stepsize for Chroma", dkp_oss_chroma, FLOW, REPLACE),
+    DKP_LIST("ltx2_distilled", "the eight levels of LTX-2 distilled; its second stage is strength 3/8 of them", dkp_ltx2_distilled, FLOW, ZERO),
 #undef DKP_LIST
 };
 
@@ -11695,11 +11697,12 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
 }
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
-    double mu = j->more->mu;
+    double mu = j->more->mu, base = DKP_SAYS_OR(base_shift, 0.5), most = DKP_SAYS_OR(max_shift, 1.15);
+    int given = dkp_shift_given(j), constant = !given && !(base < most || base > most);
+    if (constant) mu = base;
     if (j->more->tokens > 0)
-        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096),
-                         DKP_SAYS_OR(base_shift, 0.5), DKP_SAYS_OR(max_shift, 1.15));
-    if (!dkp_finite(mu) || !dkp_shift_given(j))
+        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base, most);
+    if (!dkp_finite(mu) || !(given || constant))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
     *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
     return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
@@ -12753,6 +12756,7 @@ static const char dkp_film_models[] =
         "LTX-Video, 161 frames of 704 x 512 pixels; diffusers' conversion script")
     DKP_MODEL("ltx2", "", "use_dynamic_shifting=true base_shift=0.95 max_shift=2.05 base_image_seq_len=1024 shift_terminal=0.1", "guidance.scale=3 guidance.away2=1 guidance.away3=2 guidance.rescale=0.7 guidance.space=x0", "40 4096 0 1",
         "LTX-2, video; branches: 2 perturbed, 3 without the sound; the sound's scale is 7") /* LTX-2 ltx_pipelines/utils/constants.py, August 2026 */
+    DKP_MODEL("ltx2_distilled", "", "", "grid=ltx2_distilled", "8 0 0 1", "LTX-2 distilled, video and sound") /* the same */
     DKP_MODEL("mochi", "", "invert_sigmas=true", "grid=linear_quadratic guidance.scale=4.5", "64 0 0 1", "Mochi 1; diffusers' pipeline") /* pipeline_mochi.py, August 2026 */
     DKP_MODEL("kandinsky5", "", "shift=10", "guidance.scale=5", "50 0 0 1", "Kandinsky 5, video") /* kandinsky-5 configs, kandinsky/t2v_pipeline.py, November 2025 */
     DKP_MODEL("hunyuan_video", "", "shift=7", "", "50 0 6 1", "HunyuanVideo; Kong et al. 2024")

@@ -692,6 +692,37 @@ static void models_have_configs(void **state) {
     assert_false(dk_model_at(-1, &model));
 }
 
+/* LTX-2 refines from the list's sixth level on. */
+static void the_second_stage_of_ltx2_is_the_end_of_its_list(void **state) {
+    static const double want[] = {0.909375, 0.725, 0.421875, 0};
+    double levels[4];
+    dk_config c;
+    (void)state;
+    memset(&c, 0, sizeof c);
+    c.dim = 1;
+    assert_int_equal(dk_config_set(&c, "model=ltx2_distilled start=data grid.strength=0.375"), DK_OK);
+    assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, levels, 4), 4);
+    for (int i = 0; i < 4; i++) check_near(levels[i], want[i], 1e-14, "level");
+}
+
+/* Qwen-Image-Lightning: both shifts are log 3, so mu is, whatever the size; 3 t/(1 + 2 t), t = 1, 3/4, 1/2, 1/4. */
+static void a_dynamic_shift_that_is_constant_needs_no_size(void **state) {
+    static const char text[] = "{\"_class_name\": \"FlowMatchEulerDiscreteScheduler\", \"use_dynamic_shifting\": true, "
+                               "\"base_shift\": 1.0986122886681098, \"max_shift\": 1.0986122886681098, \"shift_terminal\": null}";
+    static const double want[] = {1, 0.9, 0.75, 0.5, 0};
+    for (int tokens = 0; tokens < 2; tokens++) {
+        double levels[5];
+        dk_config c;
+        dk_json more;
+        memset(&c, 0, sizeof c), memset(&more, 0, sizeof more);
+        c.steps = 4, c.dim = 1, more.to_zero = 1, more.tokens = tokens * 4096;
+        assert_int_equal(dk_config_from_json(&c, text, strlen(text), &more), DK_OK);
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, levels, 5), 5);
+        for (int i = 0; i < 5; i++) check_near(levels[i], want[i], 1e-14, "level");
+    }
+    (void)state;
+}
+
 /* What each program calls its network with at the first evaluations, and where its last step ends, by its own formulas; the
    scale by which its loop combines what it gets. */
 static void new_models_tell_their_networks_what_their_programs_do(void **state) {
@@ -719,6 +750,7 @@ static void new_models_tell_their_networks_what_their_programs_do(void **state) 
         {"hunyuan_video1.5", 50, {1000, 1000 * 245.0 / 246, 1000 * 240.0 / 242}, 6},
         {"wan2.2_5b", 50, {999, 995, 991}, 5},
         {"ltx2", 40, {1000.0000000000002, 996.4491993761544, 992.7366688384662}, 3}, /* its scheduler at 4096 tokens, stretched to end at 0.1 */
+        {"ltx2_distilled", 8, {1000, 993.75, 987.5}, 0},
         {"wan2.2_t2v", 40, {999, 997, 995}, 4},
         {"wan2.2_i2v", 40, {999, 994, 989}, 3.5},
         {"lumina2", 50, {0, 1 - 294.0 / 295, 1 - 288.0 / 290}, 4}, /* 1 - 6 t/(1 + 5 t) */
@@ -1090,6 +1122,8 @@ int main(void) {
         cmocka_unit_test(models_have_configs),
         cmocka_unit_test(karras_ve_is_heun_between_squares),
         cmocka_unit_test(new_models_tell_their_networks_what_their_programs_do),
+        cmocka_unit_test(the_second_stage_of_ltx2_is_the_end_of_its_list),
+        cmocka_unit_test(a_dynamic_shift_that_is_constant_needs_no_size),
         cmocka_unit_test(converted_levels_end_where_the_file_says),
         cmocka_unit_test(one_step_of_plms_is_one_evaluation),
         cmocka_unit_test(wan_has_two_networks),
