@@ -184,4 +184,34 @@ static inline int guide_frames(void *user, const dk_outputs *o) {
     return i == 0;
 }
 
+/* Frequency-decoupled guidance, Sadat et al. 2025 (FDG), in two bands: what is coarse in C - U, its blur by 1 4 6 4 1 along rows
+   and columns, has a scale of its own, and the rest has w. The paper takes less of the coarse. Samples are pictures of width x height
+   numbers, one channel behind the other; at the edges they are mirrored. */
+typedef struct guide_picture {
+    int width, height; /* >= 3 */
+    double coarse;     /* scale */
+} guide_picture;
+
+static inline int guide_mirrored(int i, int n) { return i < 0 ? -i : i < n ? i : 2 * n - 2 - i; }
+
+/* user: guide_picture. */
+static inline int guide_bands(void *user, const dk_outputs *o) {
+    static const double blur[5] = {1. / 16, 4. / 16, 6. / 16, 4. / 16, 1. / 16};
+    const guide_picture *p = (const guide_picture *)user;
+    const dk_real *C = o->output[0], *U = o->output[1];
+    size_t area = p && p->width > 2 && p->height > 2 ? (size_t)p->width * (size_t)p->height : 0;
+    if (!area || o->eval->dim % area || o->branches != 2) return 1;
+    for (size_t at = 0; at < o->eval->dim * (size_t)o->eval->batch; at++) {
+        int place = (int)(at % area), x = place % p->width, y = place / p->width;
+        double all = (double)C[at] - (double)U[at], coarse = 0;
+        for (int k = 0; k < 25; k++) {
+            int from_x = guide_mirrored(x + k % 5 - 2, p->width), from_y = guide_mirrored(y + k / 5 - 2, p->height);
+            size_t from = at - (size_t)place + (size_t)from_y * (size_t)p->width + (size_t)from_x;
+            coarse += blur[k % 5] * blur[k / 5] * ((double)C[from] - (double)U[from]);
+        }
+        o->G[at] = (dk_real)((double)U[at] + o->weight[0] * (all - coarse) + p->coarse * coarse);
+    }
+    return 0;
+}
+
 #endif

@@ -179,6 +179,36 @@ static void guiders_give_the_published_numbers(void **state) {
     }
 }
 
+/* C - U = 2 + a pattern of 1 and -1, whose blur is 2: 1 - 4 + 6 - 4 + 1 = 0 along rows. Where only one number differs, by 256,
+   its blur there is 36. Two rows and columns away it is 1, and mirrored twice 4. */
+static void bands_have_scales_of_their_own(void **state) {
+    enum { WIDTH = 5, HEIGHT = 6, AREA = WIDTH * HEIGHT, ALL = 2 * AREA };
+    static guide_picture picture = {WIDTH, HEIGHT, 1.5}, small = {2, 15, 1}, odd = {7, 3, 1};
+    static dk_real C[ALL], U[ALL], G[ALL];
+    static const double weight[DK_BRANCHES] = {4, -3};
+    dk_eval e;
+    dk_outputs o;
+    (void)state;
+    memset(&e, 0, sizeof e), memset(&o, 0, sizeof o);
+    e.batch = 1, e.dim = ALL, o.eval = &e, o.weight = weight, o.branches = 2;
+    o.output[0] = C, o.output[1] = U, o.G = G;
+    for (int i = 0; i < ALL; i++) {
+        U[i] = (dk_real)(0.25 * i), C[i] = U[i];
+        if (i < AREA) C[i] += (dk_real)((i % WIDTH + i / WIDTH) % 2 ? 1 : 3);
+    }
+    C[AREA + 2 * WIDTH + 2] += 256;
+    assert_int_equal(guide_bands(&picture, &o), 0);
+    for (int i = 0; i < AREA; i++)
+        check_near((double)(G[i] - U[i]), 1.5 * 2 + 4 * ((i % WIDTH + i / WIDTH) % 2 ? -1 : 1), 1e-5, "pattern");
+    check_near((double)(G[AREA + 2 * WIDTH + 2] - U[AREA + 2 * WIDTH + 2]), 4 * (256 - 36) + 1.5 * 36, 1e-3, "point");
+    check_near((double)(G[AREA] - U[AREA]), (1.5 - 4) * 4, 1e-4, "corner");
+    check_near((double)(G[AREA + 2] - U[AREA + 2]), (1.5 - 4) * 12, 1e-4, "edge");
+    check_near((double)(G[AREA + 5 * WIDTH] - U[AREA + 5 * WIDTH]), 0, 1e-4, "far away");
+    assert_int_not_equal(guide_bands(&small, &o), 0);
+    assert_int_not_equal(guide_bands(&odd, &o), 0);
+    assert_int_not_equal(guide_bands(NULL, &o), 0);
+}
+
 static void guiders_refuse_what_they_cannot_do(void **state) {
     static guide_norms threes = {{1, 3}, 0, 0, 0};
     static guide_video none = {1, 0}, one = {1, 1}, three = {1, 3};
@@ -602,6 +632,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(sums_of_six_branches),
         cmocka_unit_test(guiders_give_the_published_numbers),
+        cmocka_unit_test(bands_have_scales_of_their_own),
         cmocka_unit_test(guiders_refuse_what_they_cannot_do),
         cmocka_unit_test(outputs_come_as_what_space_says),
         cmocka_unit_test(every_sampler_has_guiders),
