@@ -6922,6 +6922,7 @@ enum {
     X('w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
     X('i', "grid.rising", grid.rising, 0, "0 or 1") \
     X('i', "grid.travel", grid.travel, 0, "0 or 1") \
+    X('f', "grid.levels", grid.levels, 0, "set by the program: dk_grid_levels") \
     X('l', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000, as many as grid.levels has") \
     X('l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
     X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \

@@ -451,6 +451,8 @@ static void one_door_sets_everything(void **state) {
         {"grid.final_value=0.1", "setting \"grid.final_value=0.1\": must be 0 but for grid.final = value"},
         {"eta=-1", "setting \"eta=-1\": must be >= 0"},
         {"sampler=euler tableau=1", "setting \"tableau=1\": must be set by the program"},
+        {"grid.levels=3,1,0", "setting \"grid.levels=3,1,0\": must be set by the program: dk_grid_levels"},
+        {"levels=3,1,0", "setting \"levels=3,1,0\": no such field; nearest: grid.levels, "},
         {"prediction=flow", "setting \"prediction=flow\": must be default|x0|eps|v|velocity|score|edm"},
         {"schedule=\"edm", "setting \"schedule\": must be field=value, shorter than 63 characters, in quotes where the value has spaces"},
         {"eta", "setting \"eta\": must be field=value, shorter than 63 characters, in quotes where the value has spaces"},
