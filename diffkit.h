@@ -2721,11 +2721,11 @@ static dk_level dkp_stretched(dk_layout *g, dk_level l) {
 /* Level i of the finished grid, 0 .. steps. */
 DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     const dk_grid *grid = &g->c->grid;
-    int steps = g->c->steps;
+    int steps = g->c->steps, left_out = g->steps - steps;
     if (grid->rising) i = steps - i;
     if (grid->quirks & DK_QUIRK_CLEAN_TWICE && i == steps) i--;
-    if (grid->quirks & DK_QUIRK_NOISY_TWICE && i > 0) i--;
-    int whole = i + g->steps - steps;
+    if (grid->quirks & DK_QUIRK_NOISY_TWICE && i + left_out > 0) i--;
+    int whole = i + left_out;
     if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
     if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
@@ -3112,6 +3112,11 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 /* Level i of the stretch of steps that is being recorded. */
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
 
+/* How many steps of the grid lie before the stretch and are not run. */
+static int dkp_left_out(const dk_recorder *r) {
+    return r->own->offset || !r->falling ? 0 : r->own->layout.steps - r->config->steps;
+}
+
 /* Where the stretch ends. */
 static dk_level dkp_goal(const dk_recorder *r) { return dkp_level(r, r->steps); }
 
@@ -3242,7 +3247,8 @@ static int dkp_goes_back(const dk_recorder *r, int i) {
 static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
     const dk_config *c = r->config;
-    int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / c->steps - 1 : 0;
+    int shift =
+        c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / r->own->layout.steps - 1 : 0;
     if (shift > 0 && from.sigma > 0) from = dkp_at_t(&r->config->schedule, from.t + shift);
     if (shift > 0) to = dkp_at_t(&r->config->schedule, to.t + shift);
     dk_vec draw = dkr_zero;
@@ -3888,7 +3894,8 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     m.classical = classical;
     if (s->rule != DK_RULE_GRADIENT && fabs(s->gamma) > 0)
         dkr_refuse(r, "sampler.gamma", s->gamma, "0 but for rule = gradient");
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk > warmup) uncorrected = (int)s->quirk;
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk - dkp_left_out(r) > warmup)
+        uncorrected = (int)s->quirk - dkp_left_out(r);
     if (warmup) dkp_read_tableau(r, &tableau);
     for (int i = 0; i < warmup && dkr_step(r); i++) {
         dk_vec slope = dkp_runge_kutta_to(r, &tableau, r->to, dkr_zero);
@@ -10339,7 +10346,7 @@ static void dkp_count_timesteps(dk_recorder *r) {
     dk_level *noisy = r->falling ? &r->from : &r->to, *other = r->falling ? &r->to : &r->from;
     r->from = dkp_level(r, r->step);
     double stride = r->sampler.quirk;
-    if (stride <= 0) stride = r->config->schedule.timesteps / r->config->steps; /* rounded down */
+    if (stride <= 0) stride = r->config->schedule.timesteps / r->own->layout.steps; /* rounded down */
     if (stride <= 0)
         dkr_refuse(r, "sampler.quirk", stride, "the stride in t, where there are less timesteps than steps");
     double t = noisy->t - stride;
@@ -10545,7 +10552,7 @@ static void dkp_record_dpm_fast(dk_recorder *r) {
 /* diffusers' singlestep methods have their stages on the grid's own levels: `order` steps of the grid are one step, and each
    of them begins anew where that one did, with what has been evaluated since. That is the multistep step with its nodes
    ahead of its start. Noise comes afresh with every stage. lower_order_final: a step that would end with the grid is one
-   level shorter. */
+   level shorter. A run from within the grid begins with what is left of the step there. */
 static void dkp_record_singlestep_on_levels(dk_recorder *r) {
     int stages = 0, order = r->sampler.order > 1 ? r->sampler.order : 1,
         lower = order > 1 && r->sampler.lower_order_final;
@@ -10554,11 +10561,12 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
     dkp_two_gauges(r);
     memset(&m, 0, sizeof m);
     while (dkr_step(r)) {
-        int left = r->steps - r->step;
         if (stages == 0) {
-            stages = !dkp_finite(dkp_gauge_lambda(r, &r->from)) ? 1
-                     : left > order                             ? order
-                                                                : left - (lower && left == order);
+            int left = r->steps - r->step, behind = left + (r->step ? 0 : dkp_left_out(r));
+            do {
+                behind -= behind > order ? order : behind - (lower && behind == order);
+            } while (behind >= left);
+            stages = dkp_finite(dkp_gauge_lambda(r, &r->from)) ? left - behind : 1;
             m.past.count = 0, m.from = r->from, m.x = r->x;
         }
         stages--;

@@ -40,8 +40,9 @@ static verdict file_loop_case(const json *line, double *worst) {
     more.mu = json_real(line, "mu", 0), more.to_zero = json_real(line, "to_zero", 0) > 0, more.stage = (int)json_real(line, "stage", 0);
     more.table = table, more.table_size = MAX_LEVELS;
     *worst = HUGE_VAL;
-    if (dk_config_from_json(&c, text, strlen(text), &more) != DK_OK ||
-        dk_sample(&c, loop_network, NULL, x) != DK_OK) {
+    dk_status status = dk_config_from_json(&c, text, strlen(text), &more);
+    c.grid.strength = json_real(line, "strength", 0);
+    if (status != DK_OK || dk_sample(&c, loop_network, NULL, x) != DK_OK) {
         reason = dk_message(&c);
         return FAIL;
     }
