@@ -109,6 +109,12 @@ static verdict set_ddim(replay *r, const json *config) {
     return OK;
 }
 
+static verdict set_cogvideox(replay *r, const json *config) {
+    set_stride(r, config);
+    r->unclipped = 1;
+    return OK;
+}
+
 /* The network is asked at the level where a step ends. A first step that goes nowhere clips, if anything. */
 static verdict set_ddim_inverse(replay *r, const json *config) {
     set_stride(r, config);
@@ -271,11 +277,12 @@ static verdict set_singlestep(replay *r, const json *config) {
     return result;
 }
 
-/* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past. */
+/* SDE-DPM-Solver++ 2M, which draws once more than it uses wherever it has a past; a step to below timestep 0 has none. */
 static verdict set_cog_dpm(replay *r, const json *config) {
-    set_stride(r, config);
-    r->draws_twice = r->unclipped = 1;
-    return OK;
+    r->draws_twice = 1;
+    verdict result = set_cogvideox(r, config);
+    if (r->time_at[r->recorded - 1] < r->c.sampler.quirk) r->c.sampler.quirks |= DK_QUIRK_EULER_LAST;
+    return result;
 }
 
 static verdict set_unipc_multistep(replay *r, const json *config) {
@@ -397,7 +404,7 @@ static verdict set_ipndm(replay *r, const json *config) {
 
 static const scheduler schedulers[] = {
     {"DDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
-    {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim},
+    {"CogVideoXDDIMScheduler", "ddim", SPACE_VP, FROM_CALLS, set_cogvideox},
     {"DDIMInverseScheduler", "ddim", SPACE_VP, FROM_CALLS, set_ddim_inverse},
     {"DDPMScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
     {"UnCLIPScheduler", "ddpm", SPACE_VP, FROM_CALLS, set_ddpm},
@@ -480,8 +487,8 @@ static void read_levels(replay *r, const json *config, level_source source, int 
         for (int i = start; i < n; i += source == FROM_DOUBLED && i > start ? 2 : 1)
             r->levels[r->count++] = inverted ? 1 - sigmas[i] : sigmas[i];
     }
-    if (source == FROM_SIGMAS && r->count > r->recorded + 1)
-        r->count = r->recorded + 1; /* log_linear has one more */
+    int most = r->recorded + 1 + r->left_out;
+    if (source == FROM_SIGMAS && r->count > most) r->count = most; /* log_linear has one more */
     while (r->count > 2 && r->levels[r->count - 2] <= 0) r->count--; /* KDPM2 has 0 three times */
 }
 
@@ -507,12 +514,14 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
     if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3"))
         r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
+    if (s->set == set_singlestep) r->left_out = start, start = 0; /* it groups the levels of the whole list */
     read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
     if (s->set == set_tcd) return OK; /* it does not clip */
     if (flag(config, "thresholding")) {
-        double *quantile = r->keeps_noise ? &r->quantile : &r->c.guidance.quantile,
-               *most = r->keeps_noise ? &r->clip_most : &r->c.guidance.quantile_most;
+        int own = r->keeps_noise || r->skip_data > 0; /* before what is done to D there */
+        double *quantile = own ? &r->quantile : &r->c.guidance.quantile,
+               *most = own ? &r->clip_most : &r->c.guidance.quantile_most;
         *quantile = json_real(config, "dynamic_thresholding_ratio", 0.995);
         *most = json_real(config, "sample_max_value", 1);
     } else if (flag(config, "clip_sample") && !r->unclipped) {

@@ -95,6 +95,7 @@ typedef struct replay {
     dk_config c;
     double levels[MAX_LEVELS];
     int count;    /* of levels */
+    int left_out; /* how many of them lie before the first step */
     double scale; /* of x_init */
 
     const json *denoiser, *uncond;     /* of the network */
@@ -330,7 +331,8 @@ static double roundings(double size) { return DOUBLES ? 0 : 5e-7 * size; }
 static verdict run_config(replay *r, dk_real *x, int n) {
     if (n < 1 || n > MAX_DIM || r->count < 2) return FAIL;
     if (!r->c.sampler.record) return unsupported(r->c.sampler.name);
-    r->c.steps = r->count - 1, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
+    if (r->left_out) r->c.grid.full_steps = r->count - 1;
+    r->c.steps = r->count - 1 - r->left_out, r->c.dim = (size_t)n, r->c.start = DK_START_STATE;
     r->c.noise = source_from(r->draw ? r->draw : recorded_noise, r);
     if (r->c.sigma_data <= 0) r->c.sigma_data = 0.5;
     r->c.grid.spacing = DK_SPACING_LEVELS, r->c.grid.levels = r->levels;

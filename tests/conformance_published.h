@@ -196,8 +196,8 @@ static verdict compare_sum(const json *line, const dk_real *x, int size, double 
 
 /* sigma/alpha where the loop begins */
 static double start_level(const replay *r) {
-    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, DK_UNIT_T, r->levels[0]))
-                                       : r->levels[0];
+    double level = r->levels[r->left_out];
+    return r->c.grid.unit == DK_UNIT_T ? dk_noise_level(dk_level_at(&r->c.schedule, DK_UNIT_T, level)) : level;
 }
 
 static verdict loop_case(const json *line, double *worst) {
@@ -217,15 +217,7 @@ static verdict loop_case(const json *line, double *worst) {
     if (l.r.clips_start) clip_start(&l.r, state, D, size);
     for (int i = 0; i < size; i++) x[i] = (dk_real)state[i];
     set_test_noise(&l, json_get(line, "noise"), size);
-    verdict result = OK;
-    if (strstr(json_string(line, "scheduler_class", ""), "Singlestep") && start % 2) {
-        int count =
-            l.r.count; /* begun in the middle of a step of two stages, whose rest is a step of order 1 */
-        l.r.count = 2, result = run_config(&l.r, x, size), l.r.count = count - 1;
-        memmove(l.r.levels, l.r.levels + 1, sizeof *l.r.levels * (size_t)l.r.count);
-        l.r.time_at++, l.r.recorded--;
-    }
-    if (result == OK) result = run_config(&l.r, x, size);
+    verdict result = run_config(&l.r, x, size);
     return result < OK ? result : compare_sum(line, x, size, worst);
 }
 
