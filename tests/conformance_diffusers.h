@@ -514,7 +514,8 @@ static verdict set_scheduler(replay *r, const char *class_name, const json *conf
     if (s->space == SPACE_VP) r->c.schedule = dk_vp(0.1, 20);
     if (strncmp(rule, "flow", 4) == 0 || same(rule, "h3"))
         r->c.schedule = dk_flow(1), r->c.grid.unit = DK_UNIT_FLOW;
-    if (s->set == set_singlestep) r->left_out = start, start = 0; /* it groups the levels of the whole list */
+    if (s->set == set_singlestep || s->set == set_unipc_multistep)
+        r->left_out = start, start = 0; /* these count over the whole list */
     read_levels(r, config, s->source, start, same(rule, "flow_inverted"));
     if (s->set && s->set(r, config) < OK) return UNSUPPORTED;
     if (s->set == set_tcd) return OK; /* it does not clip */
