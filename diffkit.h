@@ -7684,8 +7684,9 @@ static dk_status dkp_resolve_steps(dk_config *c, char *message) {
     int given = grid->full_steps > 0, table = dkp_table_size(&c->schedule);
     dk_layout g = dkp_start_layout(c);
     if (dkp_by_timesteps(grid) && g.asked > table)
-        return dkp_fail(message, given ? "grid.full_steps" : "steps", g.asked,
-                        "at most schedule.timesteps for this grid");
+        return dkp_fail(message, given ? "grid.full_steps" : "steps", given ? grid->full_steps : c->steps,
+                        grid->quirks & DK_QUIRK_SPARE_LEVEL ? "below schedule.timesteps for this grid"
+                                                            : "at most schedule.timesteps for this grid");
     if (grid->spacing == DK_SPACING_LEADING && dkp_table_index(&g, 0, g.asked) > table - 1)
         return dkp_fail(message, "grid.offset", grid->n, DKP_OFFSETS);
     dkp_count_layout(&g);

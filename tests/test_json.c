@@ -385,7 +385,9 @@ static void refusals_name_key_and_value(void **state) {
          "\"leading\", \"use_karras_sigmas\": true}",
          "steps = 10: must be at most schedule.timesteps"},
         {"{\"_class_name\": \"DEISMultistepScheduler\", \"num_train_timesteps\": 5}",
-         "steps = 11: must be at most schedule.timesteps for this grid"},
+         "steps = 10: must be below schedule.timesteps for this grid"},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"num_train_timesteps\": 10}",
+         "steps = 10: must be below schedule.timesteps for this grid"},
         {"{\"_class_name\": \"UniPCMultistepScheduler\", \"num_train_timesteps\": 1, \"use_flow_sigmas\": "
          "true}",
          "\"num_train_timesteps\" = 1: must be 2 .. 1000000"},
