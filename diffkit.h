@@ -9994,17 +9994,15 @@ static uint64_t dkp_hash_source(const dk_noise_source *s) {
 }
 
 /* A plan says all that counts. One of step-size control is a step's, which is looked at by itself; here count the levels
-   between which it runs, and how its step sizes follow. */
+   between which it runs, and every number of the config that other steps may follow from. */
 static uint64_t dkp_hash_config(const dk_run *run) {
-    const dk_sampler *s = &run->config.sampler;
-    const dk_control *k = &s->control;
-    const double control[] = {k->rtol,   k->atol,   k->h_init, k->safety,        k->pcoeff,
-                              k->icoeff, k->dcoeff, s->eta,    (double)s->order, (double)k->law};
-    uint64_t h = dkp_hash(0xCBF29CE484222325u, (uint64_t)run->config.steps);
+    const dk_config *c = &run->config;
+    uint64_t h = 0xCBF29CE484222325u;
     if (!dkp_plan_of(run)->attempt) return dkp_plan_hash(dkp_plan_of(run));
-    for (int i = 0; i < DKP_COUNT(control); i++) h = dkp_hash_real(h, control[i]);
-    for (int i = 0; i <= run->config.steps; i++) {
-        dk_level l = dkp_grid_level(&run->config, i);
+    for (dkp_field f = dkp_no_field; dkp_next_field(&f, DKP_OF_ALL & ~(DKP_OF_DATA | DKP_OF_NOISE));)
+        h = dkp_hash_real(h, dkp_field_value(c, &f));
+    for (int i = 0; i <= c->steps; i++) {
+        dk_level l = dkp_grid_level(c, i);
         h = dkp_hash_real(dkp_hash_real(dkp_hash_real(h, l.t), l.alpha), l.sigma);
     }
     return h;

@@ -174,6 +174,31 @@ static void saves_of_another_config_are_refused_and_do_no_harm(void **state) {
     dk_end(&run);
 }
 
+/* The plan of the attempt that was saved may be the same in both: other settings count in a later one, or the run is over. */
+static void a_save_knows_what_other_attempts_follow_from(void **state) {
+    static const char *const settings[] = {"guidance.scale=2 guidance.noise_max=0.5", "start_scale=90", "clip=0.5", "condition_scale=2",
+                                           "prediction=x0"};
+    static char bytes[4096];
+    (void)state;
+    for (int k = 0; k < 5; k++)
+        for (int over = 0; over < 2; over++) {
+            dk_real x[DIM] = {0}, y[DIM] = {0};
+            dk_config c = check_config("edm", "rk45", 3), other;
+            dk_run run;
+            dk_eval e;
+            c.dim = DIM, other = c;
+            assert_int_equal(dk_config_set(&other, settings[k]), DK_OK);
+            assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+            for (int i = 0; (over || i < 20) && dk_next(&run, &e); i++) nonlinear(NULL, &e);
+            assert_int_equal(dk_save(&run, bytes, sizeof bytes), DK_OK);
+            dk_end(&run);
+            assert_int_equal(dk_begin(&run, &other, y, NULL, 0), DK_OK);
+            assert_int_equal(dk_load(&run, bytes, sizeof bytes), DK_ERROR_SAVED);
+            assert_non_null(strstr(run.message, "config"));
+            dk_end(&run);
+        }
+}
+
 /* Memory is known beforehand and nothing more is asked for. */
 static void the_memory_named_beforehand_is_enough(void **state) {
     static const char *const families[] = {"flow", "cosine_flow", "ve", "vp_linear", "vp_zero_snr", "vp_cosine"};
@@ -471,6 +496,7 @@ int main(void) {
         cmocka_unit_test(rising_grids_invert),
         cmocka_unit_test(a_run_saved_at_any_evaluation_goes_on_alike),
         cmocka_unit_test(saves_of_another_config_are_refused_and_do_no_harm),
+        cmocka_unit_test(a_save_knows_what_other_attempts_follow_from),
         cmocka_unit_test(the_memory_named_beforehand_is_enough),
         cmocka_unit_test(memory_is_for_all_that_a_schedule_may_ask_for),
         cmocka_unit_test(a_run_that_outgrows_its_memory_ends_in_it),

@@ -540,7 +540,7 @@ static void saves_know_what_they_belong_to(void **state) {
             other = c, other.sampler.control.rtol = 0.5;
             foreign(&other, "saved config (");
             other = c, other.clip = 1;
-            foreign(&other, "saved bytes: damaged, or not of a run with this config");
+            foreign(&other, "saved config (");
         }
         c.seeds = seeds;
         save_after(&c, 3);
