@@ -3936,6 +3936,8 @@ static void dkp_record_adams(dk_recorder *r) {
                  "count_last euler_last ipndm_v uncorrected pure_zero");
     if (r->sampler.rule > DK_RULE_EXACT && !dkp_even(r))
         dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "default, exact, uniform or gradient for this method");
+    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && r->sampler.order > 4)
+        dkr_refuse(r, "sampler.order", r->sampler.order, "0 .. 4 with ipndm_v");
     dkp_record_multistep(r, 1);
 }
 
@@ -3966,6 +3968,7 @@ static void dkp_record_er_sde(dk_recorder *r) {
     dk_vec D1 = dkr_zero, slope1 = dkr_zero;
     double before = 0, before2 = 0;
     if (!r->falling) dkr_refuse(r, "grid.rising", 1, "0: the SDE runs towards data");
+    if (r->sampler.order > 3) dkr_refuse(r, "sampler.order", r->sampler.order, "0 .. 3 for this method");
     for (int have = 0; dkr_step(r); have++) {
         double here = dk_noise_level(r->from), next = dk_noise_level(r->to), alpha = r->to.alpha;
         dk_vec D = dkr_denoise(r, r->x, r->from), slope = dkr_zero;
@@ -7157,7 +7160,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     return above || *limit > 0;
 }
 
-/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs. */
+/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs, a list the scale. */
 static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
@@ -7332,6 +7335,8 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->quirks & DK_QUIRK_SIGMA_LINEAR && !counts)
         return dkp_fail(message, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps");
     if (g->quirks & DK_QUIRK_SPARE_LEVEL && listed) return dkp_fail(message, "grid.spare", 1, "0: levels are taken verbatim");
+    if (g->quirks & DK_QUIRK_REPAINT_NOISE && c->schedule.family != DK_FAMILY_VP_DISCRETE)
+        return dkp_fail(message, "grid.repaint_noise", 1, "0 but for VP discrete schedules");
     if (g->quirks & DK_QUIRK_BELOW_ONE && !dkp_flow_unit(&c->schedule))
         return dkp_fail(message, "grid.below_one", 1, "0 but for flow schedules");
     if (g->full_steps > 0 && g->strength > 0 && g->strength < 1 && g->partial != DK_PARTIAL_LEVEL)

@@ -106,6 +106,11 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"guidance.scale=2 guidance.space=v",
          "guidance.space = v: must be default|x0|eps|v|velocity|score|edm; needs rescale or zero_star or projected or zero_init or guider"},
         {"guidance.quantile_most=2", "guidance.quantile_most = 2: must be >= 0 (0: no limit); needs quantile"},
+        {"guidance.schedule=1to4 guidance.limit=2", "guidance.limit = 2: must be >= 0 (0: no limit); needs projected"},
+        {"guidance.schedule=1to4 guidance.memory=1", "guidance.memory = 1: must be 0 .. 6; needs guider"},
+        {"sampler=er_sde order=4", "sampler.order = 4: must be 0 .. 3 for this method"},
+        {"sampler=ipndm_v order=5", "sampler.order = 5: must be 0 .. 4 with ipndm_v"},
+        {"grid.way=repaint grid.repaint_noise=1", "grid.repaint_noise = 1: must be 0 but for VP discrete schedules"},
     };
     (void)state;
     for (int i = 0; i < COUNT(rows); i++) {
