@@ -697,7 +697,7 @@ typedef enum dk_noise_kind {
     DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
     DK_NOISE_NUMPY,      /* numpy.random.RandomState(seed).standard_normal, seed < 2^32; default_rng: examples/numpy.h */
     DK_NOISE_TORCHSDE, /* the path of k-diffusion's BrownianTreeNoiseSampler on the CPU, over sigma; a draw that does not
-                          go down is PHILOX's */
+                          go down is PHILOX's, and so are all behind a way up */
 #endif
     DK_NOISE_COUNT
 } dk_noise_kind;
@@ -4050,7 +4050,7 @@ static void dkp_langevin(dk_recorder *r, double a) {
     for (int k = 0; k < steps; k++) {
         dk_vec score = dkp_score(&r->from, r->x, dkr_denoise(r, r->x, r->from));
         if (sde->langevin_step > 0) {
-            r->x = dkr_keep(r, dkp_add_noise(r, dkr_mix(1, r->x, h, score), dkp_sqrt(2 * h)));
+            r->x = dkr_keep(r, dkp_add_noise_between(r, dkr_mix(1, r->x, h, score), dkp_sqrt(2 * h), &r->from, &r->from));
             continue;
         }
         score = dkr_keep(r, score);
@@ -11106,6 +11106,7 @@ static void dkp_cuda_part(const dk_noise_source *s, const dk_noise_request *q, s
 static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *q,
                               dkp_node node[2 * DKP_HALVINGS]) {
     double t[4] = {q->lowest, q->highest, q->from, q->to}, time;
+    if (q->way) return 0; /* the state has what the path has here */
     for (int i = 0; i < 4; i++) {
         if (q->flow) t[i] = dkp_flow_level(t[i]);
         if (dkp_single(s)) t[i] = (double)(float)t[i];
@@ -11115,7 +11116,7 @@ static int dkp_torchsde_nodes(const dk_noise_source *s, const dk_noise_request *
     return dkp_increment(t[0], t[1], t[2], t[3], 1, time, node);
 }
 
-/* 0 for a draw that does not go down. */
+/* 0 for a draw that does not go down, or is behind a way up. */
 DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_request *q, void *states,
                                       dk_real *out) {
     dkp_node node[2 * DKP_HALVINGS];

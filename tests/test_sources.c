@@ -334,6 +334,33 @@ static void every_way_down_is_a_path(void **state) {
     dk_plan_free(&plan);
 }
 
+/* What a run draws are standard normals that know nothing of one another, though a path is between them: in Langevin steps, which
+   stay at a level, and where churn goes up before a step that makes noise. */
+static void draws_of_a_run_are_independent(void **state) {
+    static const char *const settings[] = {"sampler=smld", "sampler=euler_maruyama langevin_steps=2 langevin_step=0.1",
+                                           "sampler=euler eta=1 churn=2", "sampler=euler_ancestral grid.way=repaint"};
+    enum { DIM = 4000, MOST = 16 };
+    static dk_real x[DIM], drawn[MOST][DIM];
+    (void)state;
+    for (int k = 0; k < 8; k++) {
+        dk_config c = check_config("edm", NULL, 6);
+        dk_run run;
+        c.dim = DIM, c.step_noise = source_of(k % 2 ? DK_NOISE_TORCHSDE : DK_NOISE_BROWNIAN);
+        assert_int_equal(dk_config_set(&c, settings[k / 2]), DK_OK);
+        assert_int_equal(dk_begin(&run, &c, x, NULL, 0), DK_OK);
+        int n = dk_run_plan(&run)->draws;
+        for (int i = 0; i < n && i < MOST; i++) {
+            assert_int_equal(dk_run_noise(&run, i, drawn[i]), DK_OK);
+            for (int j = 0; j <= i; j++) {
+                double sum = 0;
+                for (int b = 0; b < DIM; b++) sum += (double)drawn[i][b] * (double)drawn[j][b] / (double)DIM;
+                check_near(sum, i == j, 0.1, settings[k / 2]);
+            }
+        }
+        dk_end(&run);
+    }
+}
+
 /* Ends of the range of levels, and steps that are not told apart. */
 static void paths_reach_the_ends(void **state) {
     dk_noise_source source = source_of(DK_NOISE_BROWNIAN);
@@ -647,6 +674,7 @@ int main(void) {
         cmocka_unit_test(increments_are_normal),
         cmocka_unit_test(a_path_has_an_address),
         cmocka_unit_test(every_way_down_is_a_path),
+        cmocka_unit_test(draws_of_a_run_are_independent),
         cmocka_unit_test(paths_reach_the_ends),
         cmocka_unit_test(results_converge_along_a_path),
         cmocka_unit_test(runs_draw_from_every_source),
