@@ -1235,7 +1235,8 @@ struct dk_noise_request {
 };
 
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
-   something is NULL, the kind is none, or there is nothing to fill. */
+   something is NULL, the kind is none, there is nothing to fill, or a draw that goes down is not between lowest and highest, which
+   TORCHSDE's path joins. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
 /* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
@@ -4437,7 +4438,7 @@ static const dk_sampler_info dkp_samplers[] = {
 #undef DKP_READS_RUNGE_KUTTA
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
+    return i < 0 ? NULL : i < DKP_COUNT(dkp_samplers) ? &dkp_samplers[i] : dkp_peer_sampler(i - DKP_COUNT(dkp_samplers));
 }
 
 static dk_sampler dkp_sampler(const char *name, dk_record_fn record) {
@@ -6679,9 +6680,15 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
     return DK_OK;
 }
 
+/* torchsde's path goes from a run's highest level to its lowest. */
+static int dkp_off_path(const dk_noise_source *s, const dk_noise_request *q) {
+    int lies = q->lowest >= 0 && q->lowest < q->highest && q->from <= q->highest && (q->flow || dkp_finite(q->highest));
+    return dkp_needs_finite(s) && !q->way && q->to < q->from && !lies;
+}
+
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
     if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
-        (source->fn && source->kind > DK_NOISE_PHILOX) || request->batch < 1 || request->dim < 1)
+        (source->fn && source->kind > DK_NOISE_PHILOX) || request->batch < 1 || request->dim < 1 || dkp_off_path(source, request))
         return DK_ERROR_CONFIG;
     return dkp_fill(source, request, NULL, out);
 }
@@ -10719,7 +10726,7 @@ static const dk_sampler_info dkp_peer_samplers[] = {
 #undef DKP_PHI
 
 static const dk_sampler_info *dkp_peer_sampler(int i) {
-    return i >= 0 && i < DKP_COUNT(dkp_peer_samplers) ? &dkp_peer_samplers[i] : NULL;
+    return i < DKP_COUNT(dkp_peer_samplers) ? &dkp_peer_samplers[i] : NULL;
 }
 
 DKP_FAST

@@ -15,6 +15,7 @@ static void limited_free(void *p) {
     free(p);
 }
 #include "check.h"
+#include <limits.h>
 #include "examples/likelihood.h"
 #include "examples/levels.h"
 
@@ -664,7 +665,7 @@ static void what_is_missing_is_named(void **state) {
     assert_null(dk_schedule_at(-1)), assert_null(dk_schedule_at(1000));
     assert_null(dk_grid_at(-1)), assert_null(dk_grid_at(1000));
     dk_model_info model;
-    assert_null(dk_sampler_at(-1)), assert_false(dk_model_at(-1, &model));
+    assert_null(dk_sampler_at(-1)), assert_null(dk_sampler_at(INT_MIN)), assert_false(dk_model_at(-1, &model));
     assert_non_null(strstr(dk_grid_at(0)->about, "Karras et al. 2022"));
     assert_non_null(strstr(dk_schedule_at(0)->about, "alpha"));
     assert_int_equal(dk_version(), DK_VERSION);

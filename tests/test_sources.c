@@ -372,6 +372,13 @@ static void paths_reach_the_ends(void **state) {
     q.from = 1, q.to = 1 - 1e-12;
     assert_int_equal(dk_noise_fill(&source, &q, z), DK_OK);
     check_near(mean_product(z, z), 1, 0.009, "variance of a step too small to tell");
+    source = source_of(DK_NOISE_TORCHSDE), q.from = 10, q.to = 5, q.lowest = 1, q.highest = 20;
+    assert_int_equal(dk_noise_fill(&source, &q, z), DK_OK);
+    check_near(mean_product(z, z), 1, 0.009, "variance on torchsde's path");
+    q.highest = 9;
+    assert_int_equal(dk_noise_fill(&source, &q, z), DK_ERROR_CONFIG);
+    q.lowest = q.highest = 0;
+    assert_int_equal(dk_noise_fill(&source, &q, z), DK_ERROR_CONFIG);
 }
 
 /* The root mean square distance from the same sampler's result with 1280 steps. */
