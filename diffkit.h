@@ -1310,7 +1310,7 @@ enum {
     DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
     DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
     /* Of grids. */
-    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers: one more level is laid out, and left out at the clean end */
+    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers, ComfyUI: one more level is laid out, and left out at the clean end */
     DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
     DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
     DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
@@ -1614,6 +1614,7 @@ static int dkp_other_average(const dk_recorder *r, const struct dkp_history *pas
                              dk_vec *average);
 static double dkp_bins(dk_recorder *r, dk_level *from, dk_level *to);
 static const dk_named *dkp_published(int i, dk_grid *g);
+static void dkp_grid_for(dk_config *c, const char *sampler);
 static const dk_way *dkp_way_by_name(const char *name);
 static const struct dkp_generator *dkp_generator_at(int i);
 #else
@@ -1624,6 +1625,7 @@ static const struct dkp_generator *dkp_generator_at(int i);
 #define dkp_other_average(r, past, n, from, span, average) 0
 #define dkp_bins(r, from, to) 0
 #define dkp_published(i, grid) NULL
+#define dkp_grid_for(c, sampler) ((void)(sampler))
 #define dkp_peer_sampler(i) NULL
 #define dkp_grid_by_name(name, grid) ((void)0)
 #define dkp_sampler_by_name(name, sampler) ((void)0)
@@ -8037,7 +8039,7 @@ static int dkp_stage_of(const dkp_field *f) {
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char word[DKP_WORD], *value;
+    char word[DKP_WORD], sampler[DKP_WORD] = "", *value;
     dkp_field f;
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
@@ -8049,12 +8051,14 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
+            if (stage == 2) strcpy(sampler, value);
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             int broken = f.kind == 'i' && strchr(value, '.');
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
             return DK_ERROR_CONFIG;
         }
+        if (stage == 3) dkp_grid_for(&set, sampler);
     }
     *c = set;
     c->message[0] = 0;
@@ -11185,8 +11189,8 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:euler_ancestral_cfg_pp")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:euler_ancestral\0s:euler_a")
     DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:dpmpp_2s_ancestral\0s:dpm++2s_a")
-    DKP_BOTH("dpm2", "-", "grid.final=replace", "", "c:dpm_2\0a:DPM2\0a:k_dpm_2")
-    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "on flow models: dpm2_ancestral_rf", "c:dpm_2_ancestral")
+    DKP_BOTH("dpm2", "-", "grid.spare=1", "", "c:dpm_2\0a:DPM2\0a:k_dpm_2")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.spare=1", "on flow models: dpm2_ancestral_rf", "c:dpm_2_ancestral")
     DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:dpm_adaptive\0a:DPM adaptive\0a:k_dpm_ad\0"
         "k:sample_dpm_adaptive")
     DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "c:dpm_fast\0a:DPM fast\0"
@@ -11198,15 +11202,15 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "c:deis\0f:DEIS")
     DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:sa_solver\0"
         "c:sa_solver_pece")
-    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.final=replace", "", "c:uni_pc")
-    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.final=replace", "", "c:uni_pc_bh2")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.spare=1", "", "c:uni_pc")
+    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.spare=1", "", "c:uni_pc_bh2")
     DKP_SAMPLER("euler_ancestral", "an:Euler a\0a:k_euler_a\0a:k_euler_ancestral\0k:sample_euler_ancestral\0i:euler_a")
     DKP_SAMPLER("euler", "an:Euler\0a:k_euler\0k:sample_euler\0n:Euler FlowMatch\0n:Euler EDM")
     DKP_BOTH("lms", "-", "plain_last=1", "", "a:LMS\0a:k_lms\0k:sample_lms\0i:lms\0n:LMSD")
-    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.final=replace", "", "a:DPM2 a\0a:k_dpm_2_a")
+    DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.spare=1", "", "a:DPM2 a\0a:k_dpm_2_a")
     DKP_SAMPLER("dpmpp_2s_ancestral", "a:DPM++ 2S a\0a:k_dpmpp_2s_a\0k:sample_dpmpp_2s_ancestral")
     DKP_SAMPLER("dpmpp_2m", "an:DPM++ 2M\0a:k_dpmpp_2m\0k:sample_dpmpp_2m\0s:dpm++2m\0n:DPM++ 2M EDM")
-    DKP_BOTH("dpmpp_3m_sde", "-", "grid.final=replace", "", "a:DPM++ 3M SDE\0a:k_dpmpp_3m_sde")
+    DKP_BOTH("dpmpp_3m_sde", "-", "grid.spare=1", "", "a:DPM++ 3M SDE\0a:k_dpmpp_3m_sde")
     DKP_SAMPLER("lcm", "an:LCM\0a:k_lcm\0n:LCM FlowMatch\0n:Flash FlowMatch")
     DKP_SAMPLER("ddim", "an:DDIM\0n:DDIM Parallel\0n:CogX DDIM")
     DKP_SAMPLER("euler_cfg_pp", "a:DDIM CFG++\0a:ddim_cfgpp")
@@ -11420,6 +11424,13 @@ static void dkp_set_found(dk_config *c, const dkp_found *f) {
     if (f->name[1]) c->grid = dk_grid_named(f->name[1]);
     if (f->settings[1]) dkp_settings(c, f->settings[1], DKP_OF_GRID);
     if (f->settings[0]) dkp_settings(c, f->settings[0], DKP_OF_SAMPLER | DKP_OF_GRID);
+}
+
+/* What a sampler's name says of the grid, which may have been named beside it. */
+static void dkp_grid_for(dk_config *c, const char *sampler) {
+    dkp_found f;
+    dkp_span rest;
+    if (dkp_find(sampler, &f, &rest)) dkp_settings(c, f.settings[0], DKP_OF_GRID);
 }
 
 static void dkp_sampler_by_name(const char *name, dk_sampler *s) {
@@ -12941,6 +12952,7 @@ DKP_FAST
 #undef dkp_other_average
 #undef dkp_bins
 #undef dkp_published
+#undef dkp_grid_for
 #undef dkp_peer_sampler
 #undef dkp_grid_by_name
 #undef dkp_sampler_by_name

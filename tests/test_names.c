@@ -131,8 +131,8 @@ static const struct {
     {"Restart", "heun", "karras", "grid.way=a1111_restart"},
     {"RePaintScheduler", "ddim", "leading", "grid.way=repaint"},
     {"DDIMInverseScheduler", "ddim", NULL, "told_end=1 grid.rising=1"},
-    {"dpm_2", "dpm2", NULL, "grid.final=replace"},
-    {"dpm_2_ancestral", "dpm2_ancestral", NULL, "eta=1 dry_bottom=1 grid.final=replace"},
+    {"dpm_2", "dpm2", NULL, "grid.spare=1"},
+    {"dpm_2_ancestral", "dpm2_ancestral", NULL, "eta=1 dry_bottom=1 grid.spare=1"},
     {"dpm_fast", "dpm_solver_fast", "lambda", "order=3 noise_prediction=1 grid.final=min"},
     {"dpmpp_2s_ancestral_cfg_pp", "dpmpp_2s_ancestral_cfg_pp", NULL, "cfg_pp=1 eta=1"},
     {"dpmpp_sde_gpu", "dpmpp_sde", NULL, "eta=1 alpha=0.5"},
@@ -140,8 +140,8 @@ static const struct {
     {"dpmpp_2m_sde_heun", "dpmpp_2m_sde", NULL, "rule=exact eta=1"},
     {"dpmpp_2m_sde_heun_gpu", "dpmpp_2m_sde", NULL, "rule=exact eta=1 order=2"},
     {"dpmpp_3m_sde_gpu", "dpmpp_3m_sde", NULL, "order=3"},
-    {"uni_pc", "unipc", NULL, "rule=bh1 order=3 corrector=4 lower_order_final=1 grid.final=replace"},
-    {"uni_pc_bh2", "unipc", NULL, "rule=bh2 order=3 corrector=4 lower_order_final=1 grid.final=replace"},
+    {"uni_pc", "unipc", NULL, "rule=bh1 order=3 corrector=4 lower_order_final=1 grid.spare=1"},
+    {"uni_pc_bh2", "unipc", NULL, "rule=bh2 order=3 corrector=4 lower_order_final=1 grid.spare=1"},
     {"comfyui:deis", "deis_t", NULL, "order=3 deis_sum=1"},
     {"comfyui:sa_solver_pece", "sa_solver_pece", NULL, "pece=1 lower_order_final=1"},
     {"comfyui:res_multistep_ancestral", "res_multistep_ancestral", NULL, "eta=1"},
@@ -159,9 +159,9 @@ static const struct {
     {"a1111:LMS", "lms", NULL, "order=4 plain_last=1"},
     {"LMS Karras", "lms", "karras", "order=4"},
     {"Heun", "heun", NULL, ""},
-    {"a1111:DPM2", "dpm2", NULL, "grid.final=replace"},
-    {"DPM2 a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.final=replace"},
-    {"DPM2 a Karras", "dpm2_ancestral", "karras", "dry_bottom=1 grid.final=replace"},
+    {"a1111:DPM2", "dpm2", NULL, "grid.spare=1"},
+    {"DPM2 a", "dpm2_ancestral", NULL, "dry_bottom=1 grid.spare=1"},
+    {"DPM2 a Karras", "dpm2_ancestral", "karras", "dry_bottom=1 grid.spare=1"},
     {"DPM++ 2S a", "dpmpp_2s_ancestral", NULL, "eta=1"},
     {"DPM++ 2S a Karras", "dpmpp_2s_ancestral", "karras", "eta=1"},
     {"DPM++ 2M", "dpmpp_2m", NULL, "order=2 eta=0"},
@@ -173,7 +173,7 @@ static const struct {
     {"DPM++ 2M SDE Heun Karras", "dpmpp_2m_sde", "karras", "rule=exact"},
     {"DPM++ 2M SDE Heun Exponential", "dpmpp_2m_sde", "exponential", "rule=exact"},
     {"DPM++ 3M SDE", "dpmpp_3m_sde", NULL, ""},
-    {"a1111:DPM++ 3M SDE Karras", "dpmpp_3m_sde", "karras", "grid.final=replace"},
+    {"a1111:DPM++ 3M SDE Karras", "dpmpp_3m_sde", "karras", "grid.spare=1"},
     {"DPM++ SDE", "dpmpp_sde", NULL, ""},
     {"DPM++ SDE Karras", "dpmpp_sde", "karras", ""},
     {"DPM fast", "dpm_solver_fast", "lambda", "grid.final=min"},
@@ -279,7 +279,7 @@ static void names_mean_what_their_programs_say(void **state) {
         if (expected[i].grid) want.grid = dk_grid_named(expected[i].grid);
         dk_grid before = want.grid;
         if (dk_config_set(&want, expected[i].settings)) fail_msg("%s: %s", name, dk_message(&want));
-        before.final = c.grid.final, before.rising = c.grid.rising, before.way = c.grid.way;
+        before.final = c.grid.final, before.rising = c.grid.rising, before.way = c.grid.way, before.quirks = c.grid.quirks;
         same_grid(&c.grid, &before, name);
         same_grid(&c.grid, &want.grid, name);
     }
@@ -569,6 +569,28 @@ static void names_of_further_programs(void **state) {
     assert_int_equal(dk_config_named(&c, "invokeai:er_sde"), DK_ERROR_CONFIG);
 }
 
+static void has_levels(const char *settings, dk_unit unit, const double *want, int count) {
+    double got[16];
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    if (dk_config_set(&c, settings)) fail_msg("%s: %s", settings, dk_message(&c));
+    assert_int_equal(dk_levels(&c, unit, got, 16), count);
+    for (int i = 0; i < count; i++) check_near(got[i], want[i], 1e-9, settings);
+}
+
+/* ComfyUI and AUTOMATIC1111 lay out one step more for some samplers, and leave out the last level above sigma = 0, whatever the
+   scheduler is: KSampler.calculate_sigmas, discard_next_to_last_sigma. At shift 8 u = 8 t/(1 + 7 t). */
+static void a_name_of_a_sampler_leaves_out_a_level_of_any_grid(void **state) {
+    static const double fifths[] = {1, 6.4 / 6.6, 4.8 / 5.2, 3.2 / 3.8, 0}, thousand[] = {999, 799, 599, 399, -1};
+    static const double thirds[] = {8, 4, 2, 0}, all[] = {8, 4, 2, 1};
+    (void)state;
+    has_levels("sampler=comfyui:uni_pc grid=simple steps=4 dim=1 schedule=flow schedule.shift=8 schedule.timesteps=1000", DK_UNIT_FLOW, fifths, 5);
+    has_levels("grid=simple sampler=comfyui:uni_pc_bh2 steps=4 dim=1 schedule=vp_scaled_linear", DK_UNIT_T, thousand, 5);
+    has_levels("sampler=comfyui:dpm_2 grid=exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, thirds, 4);
+    has_levels("sampler=\"DPM2 a\" grid=a1111:Exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, thirds, 4);
+    has_levels("sampler=comfyui:dpm_adaptive grid=exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, all, 4);
+}
+
 static dk_config read_from(const char *text, char *ignored) {
     dk_config c;
     memset(&c, 0, sizeof c);
@@ -692,6 +714,7 @@ int main(void) {
         cmocka_unit_test(words_follow_the_enumerators),
         cmocka_unit_test(the_default_sampler_is_adams2),
         cmocka_unit_test(names_of_further_programs),
+        cmocka_unit_test(a_name_of_a_sampler_leaves_out_a_level_of_any_grid),
         cmocka_unit_test(parameters_of_pictures_become_configs),
         cmocka_unit_test(parameters_that_do_not_resolve_are_refused_by_name),
         cmocka_unit_test(published_lists_come_with_the_name),
