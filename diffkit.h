@@ -1330,7 +1330,8 @@ enum {
     Y(X, DK_QUIRK_TIME_UNIFORM, 3, "time_uniform")       /* DPM-Solver: singlestep's stages at shares of t, */ \
     Y(X, DK_QUIRK_TIME_QUADRATIC, 4, "time_quadratic")   /* or of its square root */ \
     Y(X, DK_QUIRK_DPM_V2, 5, "dpm_v2")                   /* stable-diffusion.cpp: its second version of 2M */ \
-    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v */ \
+    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v; stable-diffusion.cpp: by \
+                                                            rule=uniform of the second step alone */ \
     Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
     Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
     Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
@@ -1345,13 +1346,14 @@ enum {
     Y(X, DK_QUIRK_FRESH_PURE, 18, "fresh_pure")          /* ComfyUI: CFG++ makes all noise anew behind alpha = 0 */ \
     Y(X, DK_QUIRK_BINS, 19, "bins")                      /* score_sde: predictors' steps are those of `quirk` bins; 0: steps */ \
     Y(X, DK_QUIRK_LOWER_TO_ZERO, 20, "lower_to_zero")    /* ComfyUI: lower_order_final only where the grid ends at sigma = 0 */ \
-    Y(X, DK_QUIRK_PURE_ZERO, 21, "pure_zero")            /* diffusers: IPNDM's step from alpha = 0 takes D for 0 */
+    Y(X, DK_QUIRK_PURE_ZERO, 21, "pure_zero")            /* diffusers: IPNDM's step from alpha = 0 takes D for 0 */ \
+    Y(X, DK_QUIRK_PAST_TWICE, 22, "past_twice")          /* stable-diffusion.cpp: LMS takes the last slope for the one before it, too */
 /* clang-format on */
 #define DKP_QUIRK_BIT(X, name, bit, text) name = 1 << (bit),
 typedef enum dk_quirk {
     DK_QUIRKS(DKP_QUIRK_BIT, )
     DKP_QUIRKS_WITH_NUMBER = DK_QUIRK_UNCORRECTED | DK_QUIRK_STRIDE | DK_QUIRK_BINS,
-    DK_QUIRK_ALL = (1 << 22) - 1
+    DK_QUIRK_ALL = (1 << 23) - 1
 } dk_quirk;
 #undef DKP_QUIRK_BIT
 #endif
@@ -3936,7 +3938,7 @@ static void dkp_record_exponential_adams(dk_recorder *r) {
    Runge-Kutta warm-up), iPNDM (the same without), gradient estimation (Permenter & Yuan 2023). */
 static void dkp_record_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge cfg_pp tableau warmup corrector pece lower_order_final plain_last "
-                 "count_last euler_last ipndm_v uncorrected pure_zero");
+                 "count_last euler_last ipndm_v uncorrected pure_zero past_twice");
     if (r->sampler.rule > DK_RULE_EXACT && !dkp_even(r))
         dkr_refuse(r, "sampler.rule", (double)r->sampler.rule, "default, exact, uniform or gradient for this method");
     if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && r->sampler.order > 4)
@@ -10416,11 +10418,25 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span, int strai
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
-/* Whether an average is one of these two. */
+/* stable-diffusion.cpp's LMS has exact weights, but the slope that the third belongs to is the second's, and so on. Of two
+   nodes it is the exact average. */
+static dk_vec dkp_late_average(const dkp_history *past, int n, double from, double span) {
+    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], weight[DKP_MAX_ORDER + 1] = {0};
+    for (int j = 0; j < n; j++) node[j] = (past->at[j] - from) / span;
+    for (int j = 0; j < n; j++) {
+        dkp_lagrange(node, n, j, basis);
+        for (int i = 0; i < n; i++) weight[j > 1 ? j - 1 : j] += basis[i] / (i + 1);
+    }
+    return dkp_sum(n > 2 ? n - 1 : n, weight, past->v);
+}
+
+/* Whether an average is one of these three. */
 static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                              dk_vec *average) {
     int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
-    if (dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead) *average = dkp_ipndm_v_average(past, n, from, span);
+    int ipndm_v = dkp_quirk(r, DK_QUIRK_IPNDM_V) && !ahead, second = n == 2 && dkp_even(r);
+    if (ipndm_v && n > 2 && !dkp_even(r)) *average = dkp_ipndm_v_average(past, n, from, span);
+    else if ((ipndm_v && second) || dkp_quirk(r, DK_QUIRK_PAST_TWICE)) *average = dkp_late_average(past, n, from, span);
     else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span, !r->sampler.gauge && dkp_gauge(r) == DK_GAUGE_FLOW);
     else return 0;
     return 1;
@@ -10754,6 +10770,8 @@ static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1
                                            0.963,  0.652, 0.399, 0.152, 0.029};
 static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
                                             0.555,  0.380, 0.234, 0.113, 0.029};
+static const double dkp_gits_sd1[] = {14.615, 4.617, 2.507, 1.236, 0.702, 0.402, 0.240, 0.156, 0.104, 0.094, 0.029};
+static const double dkp_gits_sdxl[] = {14.615, 4.734, 2.567, 1.529, 0.987, 0.652, 0.418, 0.268, 0.179, 0.127, 0.029};
 static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
 static const double dkp_ays_sdxl_t[] = {999, 845, 730, 587, 443, 310, 193, 116, 53, 13};
 static const double dkp_oss_flux[] = {0.9968, 0.9886, 0.9819, 0.975,  0.966, 0.9471,
@@ -10810,6 +10828,8 @@ static const struct {
     DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
     DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
     DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
+    DKP_LIST("gits_sd1", "GITS for SD 1.5 with three digits, as in Forge; 0 is added", dkp_gits_sd1, SIGMA, ZERO),
+    DKP_LIST("gits_sdxl", "GITS for SDXL with three digits, as in Forge; 0 is added", dkp_gits_sdxl, SIGMA, ZERO),
     DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
     DKP_LIST("ays_sdxl_timesteps", "the ten timesteps for SDXL", dkp_ays_sdxl_t, T, ZERO),
     DKP_LIST("oss_flux", "Optimal Stepsize for Flux; Pei et al. 2025", dkp_oss_flux, FLOW, REPLACE),
@@ -11180,12 +11200,13 @@ static const char *const dkp_peers[] = {"comfyui", "a1111", "k-diffusion", "diff
 #define DKP_ENDS_EULER(sampler, names) DKP_BOTH(sampler, "-", "euler_to_data=1", "", names)
 #define DKP_GRID(grid, names) DKP_BOTH("-", grid, "", "", names)
 static const char dkp_sampler_names[] =
-    DKP_SAMPLER("=", "crsi:euler\0c:heunpp2\0c:exp_heun_2_x0\0c:exp_heun_2_x0_sde\0cs:lms\0csi:lcm\0cs:ipndm\0cs:ipndm_v\0cs:res_multistep\0"
-        "c:gradient_estimation\0cs:er_sde\0c:seeds_2\0c:seeds_3\0cri:ddim\0cs:euler_cfg_pp\0c:dpmpp_2s_ancestral_cfg_pp\0c:dpmpp_2m_cfg_pp\0"
-        "c:res_multistep_cfg_pp\0c:res_multistep_ancestral_cfg_pp\0c:gradient_estimation_cfg_pp\0ci:dpmpp_sde\0cri:dpmpp_2m\0ci:dpmpp_2m_sde\0"
-        "c:dpmpp_3m_sde\0c:res_multistep_ancestral\0rs:res_2s\0r:res_3s\0r:dpmpp_2s\0s:dpm2\0s:tcd\0i:ddpm")
+    DKP_SAMPLER("=", "crsi:euler\0c:heunpp2\0c:exp_heun_2_x0\0c:exp_heun_2_x0_sde\0c:lms\0csi:lcm\0c:ipndm\0c:ipndm_v\0"
+        "c:gradient_estimation\0cs:er_sde\0c:seeds_2\0c:seeds_3\0cri:ddim\0cs:euler_cfg_pp\0c:dpmpp_2s_ancestral_cfg_pp\0ci:dpmpp_sde\0"
+        "ri:dpmpp_2m\0ci:dpmpp_2m_sde\0c:dpmpp_3m_sde\0r:res_2s\0r:res_3s\0r:dpmpp_2s\0s:dpm2\0s:tcd\0i:ddpm")
+    DKP_BOTH("=", "-", "", "on flow models: gauge=flow", "c:dpmpp_2m\0c:dpmpp_2m_cfg_pp\0c:res_multistep\0c:res_multistep_ancestral\0"
+        "c:res_multistep_cfg_pp\0c:res_multistep_ancestral_cfg_pp\0c:gradient_estimation_cfg_pp\0c:ddpm")
+    DKP_BOTH("=", "-", "", "on flow models: gauge=flow law=flow", "s:res_multistep\0s:res_2s")
     DKP_ENDS_EULER("heun", "csi:heun\0an:Heun\0a:k_heun\0k:sample_heun\0r:heun_2s\0n:Heun FlowMatch")
-    DKP_BOTH("ddpm", "-", "", "on flow models: gauge=flow", "c:ddpm")
     DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:euler_ancestral_cfg_pp")
     DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:euler_ancestral\0s:euler_a")
     DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:dpmpp_2s_ancestral\0s:dpm++2s_a")
@@ -11209,7 +11230,8 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("lms", "-", "plain_last=1", "", "a:LMS\0a:k_lms\0k:sample_lms\0i:lms\0n:LMSD")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.spare=1", "", "a:DPM2 a\0a:k_dpm_2_a")
     DKP_SAMPLER("dpmpp_2s_ancestral", "a:DPM++ 2S a\0a:k_dpmpp_2s_a\0k:sample_dpmpp_2s_ancestral")
-    DKP_SAMPLER("dpmpp_2m", "an:DPM++ 2M\0a:k_dpmpp_2m\0k:sample_dpmpp_2m\0s:dpm++2m\0n:DPM++ 2M EDM")
+    DKP_SAMPLER("dpmpp_2m", "an:DPM++ 2M\0a:k_dpmpp_2m\0k:sample_dpmpp_2m\0n:DPM++ 2M EDM")
+    DKP_BOTH("dpmpp_2m", "-", "", "on flow models: gauge=flow", "s:dpm++2m")
     DKP_BOTH("dpmpp_3m_sde", "-", "grid.spare=1", "", "a:DPM++ 3M SDE\0a:k_dpmpp_3m_sde")
     DKP_SAMPLER("lcm", "an:LCM\0a:k_lcm\0n:LCM FlowMatch\0n:Flash FlowMatch")
     DKP_SAMPLER("ddim", "an:DDIM\0n:DDIM Parallel\0n:CogX DDIM")
@@ -11219,11 +11241,15 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "a:UniPC")
     DKP_SAMPLER("dpm2", "k:sample_dpm_2\0i:kdpm_2\0n:KDPM2")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "k:sample_dpm_2_ancestral")
-    DKP_SAMPLER("dpmpp_2m_v2", "s:dpm++2mv2")
+    DKP_BOTH("dpmpp_2m_v2", "-", "", "on flow models: gauge=flow", "s:dpm++2mv2")
+    DKP_BOTH("lms", "-", "plain_last=1 past_twice=1", "", "s:lms")
+    DKP_BOTH("ipndm", "-", "plain_last=1", "", "s:ipndm\0f:IPNDM\0n:IPNDM")
+    DKP_BOTH("ipndm", "-", "plain_last=1 ipndm_v=1", "", "s:ipndm_v")
+    DKP_BOTH("ipndm_v", "-", "plain_last=1", "", "f:IPNDM_V")
     DKP_SAMPLER("euler_ancestral_cfg_pp", "s:euler_a_cfg_pp")
     DKP_SAMPLER("gradient_estimation", "s:euler_ge")
     DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "s:dpm++2m_sde_bt")
-    DKP_BOTH("ddim", "simple", "", "", "s:ddim_trailing")
+    DKP_BOTH("ddim", "simple", "", "on flow models with eta: euler_ancestral_rf", "s:ddim_trailing")
     DKP_BOTH("deis", "-", "order=2", "", "i:deis\0n:DEIS")
     DKP_BOTH("pndm", "-", "plain_last=1", "", "i:pndm")
     DKP_SAMPLER("dpm2_ancestral", "i:kdpm_2_a\0n:KDPM2 a")
@@ -11232,10 +11258,7 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "i:unipc\0n:UniPC")
     DKP_BOTH("tcd", "lcm", "", "", "i:tcd\0n:TCD")
     DKP_SAMPLER("ddpm", "nf:DDPM\0n:DDPM Parallel")
-    DKP_BOTH("ipndm", "-", "plain_last=1", "", "n:IPNDM")
-    DKP_SAMPLER("heunpp2", "f:HeunPP2")
-    DKP_SAMPLER("ipndm", "f:IPNDM")
-    DKP_SAMPLER("ipndm_v", "f:IPNDM_V");
+    DKP_SAMPLER("heunpp2", "f:HeunPP2");
 static const char dkp_grid_names[] =
     DKP_GRID("=", "cs:simple\0cs:sgm_uniform\0cs:karras\0cs:exponential\0c:ddim_uniform\0cs:beta\0c:normal\0c:linear_quadratic\0cs:kl_optimal\0"
         "d:leading\0d:trailing\0d:linspace\0rs:bong_tangent\0s:gits\0s:smoothstep\0s:lcm\0s:logit_normal")
@@ -11244,19 +11267,21 @@ static const char dkp_grid_names[] =
     DKP_GRID("polyexponential", "c:PolyexponentialScheduler\0a:Polyexponential\0k:get_sigmas_polyexponential")
     DKP_GRID("laplace", "c:LaplaceScheduler")
     DKP_GRID("beta", "c:BetaSamplingScheduler")
-    DKP_GRID("sd_turbo", "c:SDTurboScheduler\0f:Turbo")
+    DKP_GRID("sd_turbo", "c:SDTurboScheduler")
+    DKP_BOTH("-", "trailing", "grid.rounding=nearest", "", "f:Turbo")
     DKP_BOTH("-", "vp", "", "its own range, of beta_d and beta_min", "c:VPScheduler\0k:get_sigmas_vp")
     DKP_BOTH("-", "ays_sd1", "", "SDXL: ays_sdxl, SVD: ays_svd", "c:AlignYourStepsScheduler\0s:ays")
-    DKP_GRID("gits", "c:GITSScheduler\0f:Align Your Steps GITS")
+    DKP_GRID("gits", "c:GITSScheduler")
+    DKP_BOTH("-", "gits_sd1", "", "SDXL: gits_sdxl", "f:Align Your Steps GITS")
     DKP_BOTH("-", "oss_flux", "", "Wan: oss_wan, Chroma: oss_chroma", "c:OptimalStepsScheduler")
     DKP_GRID("linspace", "a:Uniform\0s:discrete\0s:normal")
     DKP_GRID("sgm_uniform", "a:SGM Uniform")
-    DKP_GRID("kl_optimal", "a:KL Optimal")
+    DKP_BOTH("-", "kl_optimal", "grid.final=min", "", "a:KL Optimal")
     DKP_GRID("simple", "a:Simple")
     DKP_GRID("normal", "a:Normal")
     DKP_GRID("ddim_uniform", "a:DDIM")
     DKP_GRID("beta_sigma", "a:Beta\0d:use_beta_sigmas")
-    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "a:Align Your Steps")
+    DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "a:Align Your Steps\0f:Align Your Steps 11")
     DKP_GRID("lambda", "d:use_lu_lambdas")
     DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "r:beta57");
 static const char dkp_res4lyf_names[] =

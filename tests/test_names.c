@@ -550,7 +550,7 @@ static void names_of_further_programs(void **state) {
         {"invokeai:tcd", "tcd", "lcm", 0},
         {"sdnext:KDPM2 a", "dpm2_ancestral", NULL, 0},
         {"sdnext:DPM++ 3M", "dpmpp_2m", NULL, 3},
-        {"forge:HeunPP2 Turbo", "heunpp2", "sd_turbo", 0},
+        {"forge:HeunPP2 Turbo", "heunpp2", "trailing", 0},
         {"res4lyf:exponential/res_2s", "res_2s", NULL, 2},
         {"res4lyf:multistep/res_2m beta57", "res_multistep", "beta", 2},
     };
@@ -589,6 +589,48 @@ static void a_name_of_a_sampler_leaves_out_a_level_of_any_grid(void **state) {
     has_levels("sampler=comfyui:dpm_2 grid=exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, thirds, 4);
     has_levels("sampler=\"DPM2 a\" grid=a1111:Exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, thirds, 4);
     has_levels("sampler=comfyui:dpm_adaptive grid=exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, all, 4);
+}
+
+/* AUTOMATIC1111's and Forge's schedulers, by their own formulas. */
+static void grids_of_web_uis_are_theirs(void **state) {
+    static const double kl[] = {2.5721516221263188, 0.8422883804630794, 0.20271003550867248}; /* tan 1.2, 0.7 and 0.2 */
+    static const double turbo[] = {999, 749, 499, 249, -1};
+    static const double gits[] = {14.615, 4.617, 2.507, 1.236, 0.702, 0.402, 0.24, 0.156, 0.104, 0.094, 0.029, 0};
+    (void)state;
+    has_levels("grid=\"a1111:KL Optimal\" steps=2 dim=1 schedule=edm grid.sigma_min=0.20271003550867248 grid.sigma_max=2.5721516221263188",
+               DK_UNIT_SIGMA, kl, 3);
+    has_levels("grid=forge:Turbo steps=4 dim=1 schedule=vp_scaled_linear", DK_UNIT_T, turbo, 5);
+    has_levels("grid=\"forge:Align Your Steps GITS\" steps=11 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, gits, 12);
+}
+
+/* Slopes (x - D)/sigma that are known before. */
+static int known_slopes(void *user, const dk_eval *e) {
+    const double slope[] = {1, 10, 100, 1000};
+    (void)user;
+    e->output[0] = (dk_real)((double)e->input[0] - dk_noise_level(e->level) * slope[e->call]);
+    return 0;
+}
+
+static double result_of(const char *sampler, const double *levels) {
+    dk_real x = 0;
+    dk_config c = check_config("edm", NULL, 4);
+    c.sampler = dk_sampler_named(sampler), c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA);
+    c.prediction = DK_PREDICT_X0, c.start = DK_START_STATE;
+    assert_int_equal(dk_sample(&c, known_slopes, NULL, &x), DK_OK);
+    return (double)x;
+}
+
+/* Its linear multistep samplers make an ordinary last step. By default LMS takes the last slope for the two before it
+   (lms_shift = 1), and the second step of iPNDM-v alone sees how long steps are. */
+static void linear_multistep_samplers_of_stable_diffusion_cpp(void **state) {
+    static const double even[] = {4, 3, 2, 1, 0}, uneven[] = {4, 3, 1, 0.5, 0};
+    const double first = 1, second = (3 * 10 - 1) / 2.0, third = (23 * 100 - 16 * 10 + 5) / 12.0;
+    const double fourth = (55 * 1000 - 59 * 100 + 37 * 10 - 9) / 24.0;
+    (void)state;
+    check_near(result_of("sd.cpp:ipndm", even), -(first + second + third + fourth), 1e-3, "ipndm");
+    check_near(result_of("sd.cpp:lms", even),
+               -(first + second + (23 * 100 - 11 * 10) / 12.0 + (55 * 1000 - 22 * 100 - 9 * 10) / 24.0), 1e-3, "lms");
+    check_near(result_of("sd.cpp:ipndm_v", uneven), -(first + 2 * (10 + 9) + 0.5 * third + 0.5 * fourth), 1e-3, "ipndm_v");
 }
 
 static dk_config read_from(const char *text, char *ignored) {
@@ -715,6 +757,8 @@ int main(void) {
         cmocka_unit_test(the_default_sampler_is_adams2),
         cmocka_unit_test(names_of_further_programs),
         cmocka_unit_test(a_name_of_a_sampler_leaves_out_a_level_of_any_grid),
+        cmocka_unit_test(grids_of_web_uis_are_theirs),
+        cmocka_unit_test(linear_multistep_samplers_of_stable_diffusion_cpp),
         cmocka_unit_test(parameters_of_pictures_become_configs),
         cmocka_unit_test(parameters_that_do_not_resolve_are_refused_by_name),
         cmocka_unit_test(published_lists_come_with_the_name),
