@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-/* The levels of all 282 lists. */
+/* The levels of all 285 lists. */
 static const double gits_level[] = {
     14.61464119, 13.76078796, 12.96784878, 12.2308979, 11.54541874, 10.90732002, 10.31284904, 9.75859547, 9.24142551,
     8.75849152, 8.30717278, 7.88507891, 7.49001646, 7.11996698, 6.77309084, 6.44769001, 6.14220476, 5.85520077,
@@ -31,7 +31,7 @@ enum { GITS_LEVELS = sizeof gits_level / sizeof gits_level[0] };
 static const char *const gits_words[15] = {
     /* 0.80 */
     "< 4: 48B 485G 3635G 3635=B 22535=B 122435=B 1112435=B 11123225=B 111232244:B 1111222244:B 11111122244:B "
-    "111111211244:B 11111111112449<I 11111111112449<I 1111111111112349=H",
+    "111111211244:B 1111112112449<I 11111111112449<I 111111111122349=H 1111111111112349=H 11111111111123357<H",
     /* 0.85 */
     "< <O 4:R 49AI 487=O 3637=O 3636;>I 22536;>I 2253459=I 12243459=I 122322459=I 1112322459=I 11112222459=I "
     "111122224467\?G 1111222223468=G 11112211223468=G 111111211223468=G 1111111111223468=G 11111111111123468=G",
@@ -52,7 +52,7 @@ static const char *const gits_words[15] = {
     "<7767888876543 <55768888766532 <557677777665432 <5555677776654432 485555677776654432 4855556777665544322",
     /* 1.15 */
     "s [Q AOO AIID ABDE\? A\?AC@: A\?@A\?;5 >@=\?=<94 >@<==;863 <8;;==;863 <8::<;99753 <8:9::987643 <8:9::9865432 "
-    "<8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <896887765443222111",
+    "<8:89887665432 <89699876654322 <896998765543221 <8968877655433221 <89688776544332211 <896887765443222111",
     /* 1.20 */
     "t `O TLF PGE\? AGGC< ABDC\?7 ABA@>95 A\?\?@=:73 A\?>=;:853 A><<<98642 A=;;;986532 >=9<;9865432 >=8<:98654322 "
     "<999::87654322 <999::876443221 <999::8764332211 <9989987654322111 <99898876543221111 <998988764432211111",
@@ -76,13 +76,10 @@ static const char *const gits_words[15] = {
     "TC=96421111111 TC=864211111111 TC=8632111111111 SB=86421111111111 SA<864221111111111 S@<8642211111111111",
 };
 
-/* The word for n levels: word n - 3. NULL: there is none. Some are one longer than their place says. */
+/* The word for n levels: word n - 3. */
 static inline const char *gits_word(int row, int n) {
     const char *word = gits_words[row];
-    for (; n > 3 && word; n--) {
-        word = strchr(word, ' ');
-        if (word) word++;
-    }
+    for (; n > 3; n--) word = strchr(word, ' ') + 1;
     return word;
 }
 
@@ -98,15 +95,13 @@ static inline int gits(const dk_config *c, int i, int n, dk_level *level) {
     const double coefficient = c->grid.a;
     if (!(coefficient > 0.775 && coefficient < 1.525)) return 0;
     const int row = (int)floor((coefficient - 0.8) * 20 + 0.5);
-    int most = n < 21 ? n : 21;
-    const char *word = gits_word(row, most);
-    while (!word) word = gits_word(row, --most);
-    const int length = (int)strcspn(word, " ") + 2, count = most < n ? n : n > 2 ? length : n;
-    if (i < 0) return count;
-    const double x = count > 1 ? (double)i * (length - 1) / (count - 1) : 0, at = floor(x);
+    const char *word = gits_word(row, n < 21 ? n : 21);
+    const int length = (int)strcspn(word, " ") + 2;
+    if (i < 0) return n;
+    const double x = n > 1 ? (double)i * (length - 1) / (n - 1) : 0, at = floor(x);
     const double here = gits_value(word, length, (int)at), next = gits_value(word, length, (int)at + 1);
     *level = dk_level_at(&c->schedule, DK_UNIT_SIGMA, x > at ? exp(log(here) + (x - at) * (log(next) - log(here))) : here);
-    return count;
+    return n;
 }
 
 #endif

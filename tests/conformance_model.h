@@ -341,6 +341,7 @@ static verdict run_config(replay *r, dk_real *x, int n) {
     r->c.condition = DK_UNIT_FLOW; /* finite at every level */
     static dk_run run;
     if (dk_begin(&run, &r->c, x, NULL, 0) == DK_OK) {
+        if (r->noises && dk_run_plan(&run)->draws - 1 == r->noises->count) r->used = NULL; /* some were too small to change a bit */
         if (r->drive) r->drive(r, &run);
         else dk_continue(&run, denoise, r);
     }

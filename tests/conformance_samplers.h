@@ -242,11 +242,11 @@ static verdict set_sa_solver(replay *r, const json *params) {
     dk_sampler *s = &r->c.sampler;
     s->eta = pow(json_real(tau, "eta", 1), 2);
     if (!s->corrector) s->pece = 0;
-    const char *kind = json_string(r->line, "model_kind", "ve");
+    int flow = r->c.grid.unit == DK_UNIT_FLOW;
     double low = json_real(tau, "end_sigma", 0), high = json_real(tau, "start_sigma", 0);
-    if (same(kind, "flow") && low < 1) low = low / (1 - low);
-    if (same(kind, "flow") && high < 1) high = high / (1 - high);
-    s->noise_range[0] = low, s->noise_range[1] = high < 1e8 ? high : 0;
+    int everywhere = high >= (flow ? 1 : 1e8);
+    s->noise_range[0] = flow && low < 1 ? low / (1 - low) : low;
+    s->noise_range[1] = everywhere ? 0 : flow ? high / (1 - high) : high;
     if (json_real(params, "simple_order_2", 0) > 0) s->rule = DK_RULE_SA;
     return OK;
 }

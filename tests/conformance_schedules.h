@@ -126,8 +126,8 @@ static int schedule_config(const json *line, dk_config *c) {
         if (linear && linear->kind == JSON_NUMBER) c->grid.n = (int)linear->number;
     } else if (same(spacing, "sd_turbo")) {
         c->grid.a = 10 - (int)(10 * json_real(params, "denoise", 1));
-    } else if (same(spacing, "gits")) { /* n is the list's length; the peers find it by row + 2 */
-        c->steps = (int)json_real(params, "row", 0) + 2;
+    } else if (same(spacing, "gits")) { /* three lists are missing in stable-diffusion.cpp: found by length, not by row */
+        c->steps = json_get(line, "sigmas")->count - 1;
         c->grid.a = json_real(params, "coeff", 0), c->grid.final = DK_FINAL_MIN;
         if (fabs(c->grid.a - 1.2) > 1e-9) c->grid.fn = gits;
     } else if (same(peer, "data")) { /* as printed: with the last one, or with 0 for it */
