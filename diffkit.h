@@ -11223,8 +11223,8 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "c:deis\0f:DEIS")
     DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:sa_solver\0"
         "c:sa_solver_pece")
-    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.spare=1", "", "c:uni_pc")
-    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.spare=1", "", "c:uni_pc_bh2")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1 grid.spare=1", "there to sigma 0.001 instead of 0; on flow models: gauge=flow", "c:uni_pc")
+    DKP_BOTH("unipc", "-", "rule=bh2 lower_order_final=1 grid.spare=1", "there to sigma 0.001 instead of 0; on flow models: gauge=flow", "c:uni_pc_bh2")
     DKP_SAMPLER("euler_ancestral", "an:Euler a\0a:k_euler_a\0a:k_euler_ancestral\0k:sample_euler_ancestral\0i:euler_a")
     DKP_SAMPLER("euler", "an:Euler\0a:k_euler\0k:sample_euler\0n:Euler FlowMatch\0n:Euler EDM")
     DKP_BOTH("lms", "-", "plain_last=1", "", "a:LMS\0a:k_lms\0k:sample_lms\0i:lms\0n:LMSD")
