@@ -37,7 +37,7 @@ static void settings_of_samplers_count(void **state) {
     static const char *const settings[] = {
         "gauge=vp",        "gauge=native", "gauge=pseudo", "pece=1",       "corrector=2",        "h_init=0.1",
         "safety=0.5",      "pcoeff=0.1",   "icoeff=0.5",   "dcoeff=0.1",   "control=free",       "control=smooth",
-        "order=1",         "order=3",      "rule=dpm_taylor", "rule=bh2",     "rule=gradient",      "gamma=3",
+        "order=1",         "order=3",      "order=8",      "rule=dpm_taylor", "rule=bh2",     "rule=gradient",      "gamma=3",
         "alpha=0.3",       "alpha2=0.9",   "cfg_pp=1",     "warmup=2",     "lower_order_final=1", "noise_prediction=1",
         "predictor=none",  "snr=0.3",      "eta=0.3",      "churn=1",      "langevin_steps=3",   "langevin_step=0.3",
         "noise_min=0.5 eta=0.7"};
