@@ -8053,7 +8053,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (dkp_stage_of(&f) != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
-            if (stage == 2) strcpy(sampler, value);
+            if (stage == 2) memcpy(sampler, value, strlen(value) + 1);
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             int broken = f.kind == 'i' && strchr(value, '.');
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
