@@ -2227,7 +2227,7 @@ static double dkp_round(double t, dk_rounding rounding) {
 static double dkp_told(const dk_config *c, dk_level l) {
     const dk_schedule *s = dkp_network_schedule(c);
     dk_level n = dkp_network_level(c, l);
-    if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0 && n.sigma > 0) n.t = 0;
+    if (s->family == DK_FAMILY_VP_DISCRETE && n.t < 0) n.t = 0;
     return dkp_round(dkp_in_unit(c->condition, n) * c->condition_scale + c->condition_offset, c->condition_rounding);
 }
 

@@ -599,6 +599,12 @@ static void conditions_are_what_they_say(void **state) {
     c.schedule = dk_vp_scaled_linear(), c.condition = DK_UNIT_T, c.condition_offset = 0;
     c.condition_scale = 0; /* below timestep 0, the network is told the least that it knows */
     check_near(call_at(&c, 0.01, DK_UNIT_SIGMA).condition, 0, 0, "below timestep 0");
+    static const double up[] = {1, 0};
+    dk_plan plan;
+    c.grid = dk_grid_levels(up, DK_UNIT_SIGMA), c.grid.rising = 1, c.start = DK_START_STATE;
+    record(&c, &plan);
+    check_near(plan.call[0].condition, 0, 0, "clean data");
+    dk_plan_free(&plan);
 }
 
 /* A network that predicts the opposite: the same D from the output's opposite. */
