@@ -8005,14 +8005,13 @@ static int dkp_take_named(dk_config *c, const char *part, const char *name) {
 
 /* The same, whose message says so where the name is another part's: programs differ in what they call a scheduler. */
 static int dkp_set_named(dk_config *c, const char *part, const char *name) {
-    static const struct {
-        const char *part, *(*at)(int);
-    } lists[] = {{"sampler", dkp_sampler_name}, {"grid", dkp_grid_name}, {"schedule", dkp_schedule_name}};
-    const char *like = name;
+    static const char *const parts[] = {"sampler", "grid", "schedule"};
     int good = dkp_take_named(c, part, name);
-    for (int i = 0; i < 3 && !good && strcmp(part, "model") != 0; i++)
-        if (dkp_nearest(lists[i].at, name, &like, 1) && dkp_distance(name, like) == 0)
-            dkp_fail_saying(c->message, DK_ERROR_CONFIG, "%s \"%s\" is not known: it is a %s", part, name, lists[i].part);
+    for (int i = 0; i < 3 && !good && strcmp(part, "model") != 0; i++) {
+        dk_config other = *c;
+        if (dkp_take_named(&other, parts[i], name))
+            dkp_fail_saying(c->message, DK_ERROR_CONFIG, "%s \"%s\" is not known: it is a %s", part, name, parts[i]);
+    }
     return good;
 }
 

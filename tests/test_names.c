@@ -426,6 +426,8 @@ static void one_door_sets_everything(void **state) {
         {"network_schedule=sgm_uniform", "network_schedule \"sgm_uniform\" is not known: it is a grid"},
         {"sampler=KARRAS", "sampler \"KARRAS\" is not known: it is a grid"},
         {"grid=euler", "grid \"euler\" is not known: it is a sampler"},
+        {"grid=\"DPM++ 2M\"", "grid \"DPM++ 2M\" is not known: it is a sampler"},
+        {"sampler=\"a1111:Align Your Steps\"", "sampler \"a1111:Align Your Steps\" is not known: it is a grid"},
         {"sampler=flow", "sampler \"flow\" is not known: it is a schedule"},
         {"model=karras", "model \"karras\" is not known; nearest: "},
         {"schedule=vp_cosine schedule.beta_min=0.1", "setting \"schedule.beta_min=0.1\": must be left out (0): the schedule has no such number"},
