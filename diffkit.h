@@ -1235,8 +1235,8 @@ struct dk_noise_request {
 };
 
 /* One draw without a run, batch * dim numbers. Generators start anew and run forward to request->call. DK_ERROR_CONFIG where
-   something is NULL, the kind is none, there is nothing to fill, or a draw that goes down is not between lowest and highest, which
-   TORCHSDE's path joins. */
+   something is NULL, the kind is none, there is nothing to fill, or a draw of TORCHSDE goes down and is not between highest
+   and lowest, or 0. */
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out);
 /* PHILOX's normals number first .. first + n - 1 of (seed, sample, draw). */
 DK_API void dk_normals(uint64_t seed, uint64_t sample, uint32_t draw, uint64_t first, size_t n, dk_real *out);
@@ -6684,15 +6684,17 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
     return DK_OK;
 }
 
-/* torchsde's path goes from a run's highest level to its lowest. */
+/* torchsde's path joins a run's highest level and its lowest, behind which may come sigma = 0. */
 static int dkp_off_path(const dk_noise_source *s, const dk_noise_request *q) {
-    int lies = q->lowest >= 0 && q->lowest < q->highest && q->from <= q->highest && (q->flow || dkp_finite(q->highest));
-    return dkp_needs_finite(s) && !q->way && q->to < q->from && !lies;
+    int path = q->lowest >= 0 && q->lowest < q->highest && (q->flow || dkp_finite(q->highest));
+    int on = path && q->from <= q->highest && (q->to >= q->lowest || q->to <= 0);
+    return dkp_needs_finite(s) && !q->way && q->to < q->from && !on;
 }
 
 DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_request *request, dk_real *out) {
     if (!source || !request || !out || (int)source->kind < 0 || source->kind >= DK_NOISE_COUNT ||
-        (source->fn && source->kind > DK_NOISE_PHILOX) || request->batch < 1 || request->dim < 1 || dkp_off_path(source, request))
+        (source->fn && source->kind > DK_NOISE_PHILOX) || request->batch < 1 || request->dim < 1 ||
+        dkp_off_path(source, request))
         return DK_ERROR_CONFIG;
     return dkp_fill(source, request, NULL, out);
 }

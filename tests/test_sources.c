@@ -377,6 +377,8 @@ static void paths_reach_the_ends(void **state) {
     check_near(mean_product(z, z), 1, 0.009, "variance on torchsde's path");
     q.highest = 9;
     assert_int_equal(dk_noise_fill(&source, &q, z), DK_ERROR_CONFIG);
+    q.highest = 20, q.lowest = 6;
+    assert_int_equal(dk_noise_fill(&source, &q, z), DK_ERROR_CONFIG);
     q.lowest = q.highest = 0;
     assert_int_equal(dk_noise_fill(&source, &q, z), DK_ERROR_CONFIG);
 }
