@@ -6740,16 +6740,18 @@ static int dkp_guided_by_norms(const dk_guidance *g) {
     return g->rescale > 0 || g->zero_star || g->projected || g->guider;
 }
 
-/* Whether it is for all steps that are left; whether the scale is a list. */
-static int dkp_takes_rest(const dk_ramp *r) { return !r->steps && (r->from != 0 || r->to != 0); }
-static int dkp_ramps(const dk_guidance *g) { return g->ramps->steps || dkp_takes_rest(g->ramps); }
+/* Whether there is a ramp; without steps it is for all that are left. */
+static int dkp_is_ramp(const dk_ramp *r) { return r->steps || dkp_set(r->from) || dkp_set(r->to); }
+
+/* Whether the scale is a list. */
+static int dkp_ramps(const dk_guidance *g) { return dkp_is_ramp(g->ramps); }
 
 /* How many steps the list is for, of so many that are run, and the scale of one of them. */
 static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale) {
     int done = 0;
     for (int k = 0; k < DK_RAMPS; k++) {
         const dk_ramp *r = &g->ramps[k];
-        int n = dkp_takes_rest(r) ? steps - done : r->steps;
+        int n = r->steps ? r->steps : dkp_is_ramp(r) ? steps - done : 0;
         if (step >= done && step < done + n) *scale = r->from + (r->to - r->from) * (n > 1 ? (step - done) / (n - 1.0) : 0);
         done += n;
     }
@@ -7173,7 +7175,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     return above || *limit > 0;
 }
 
-/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs, a list the scale. */
+/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs; a list sets the scale. */
 static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
@@ -7564,8 +7566,8 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
     double scale, sum = 0;
     for (int k = 0; k < DK_RAMPS; k++) {
         const dk_ramp *r = &g->ramps[k];
-        int more = k + 1 < DK_RAMPS && (r[1].steps || dkp_takes_rest(r + 1));
-        sum += r->steps < 0 || r->steps > 1000000 || (!r->steps && more) ? HUGE_VAL : r->from - r->to + fabs(r->from);
+        int late = k > 0 && !r[-1].steps && dkp_is_ramp(r); /* none is left */
+        sum += late || r->steps < 0 || r->steps > 1000000 ? HUGE_VAL : r->from - r->to + fabs(r->from);
     }
     if (!dkp_finite(sum))
         return dkp_fail_text(message, DK_ERROR_CONFIG,
