@@ -1902,6 +1902,11 @@ DK_API double dk_noise_level(dk_level l) { return l.alpha > 0 ? l.sigma / l.alph
 /* Whether a noise level is above a limit. Both may be the same level, rounded on different ways. */
 static int dkp_above(double noise_level, double limit) { return noise_level * (1 - 1e-12) > limit; }
 
+/* Whether it is outside a range, whose upper end may be 0: no limit. */
+static int dkp_outside(double noise_level, const double range[2]) {
+    return dkp_above(range[0], noise_level) || (range[1] > 0 && dkp_above(noise_level, range[1]));
+}
+
 DK_API double dk_lambda(dk_level l) {
     return l.alpha <= 0 ? -HUGE_VAL : l.sigma <= 0 ? HUGE_VAL : dkp_log(l.alpha / l.sigma);
 }
@@ -3154,8 +3159,7 @@ static dk_vec dkp_noised_up(dk_recorder *r, dk_vec x, const dk_level *from, cons
 static void dkp_churn(dk_recorder *r) {
     const dk_sampler *s = &r->sampler;
     double here = dk_noise_level(r->from), gamma = s->churn / r->own->sampled, most = dkp_sqrt(2.0) - 1;
-    const double *range = s->churn_range;
-    if (gamma <= 0 || !dkp_finite(here) || dkp_above(range[0], here) || (range[1] > 0 && dkp_above(here, range[1]))) return;
+    if (gamma <= 0 || !dkp_finite(here) || dkp_outside(here, s->churn_range)) return;
     double up = here * (1 + (gamma < most ? gamma : most));
     dk_level hat = dkp_at_sigma(&r->config->schedule, up);
     r->own->leaps = up - here > 0.25 * (here - dk_noise_level(r->to));
@@ -3439,8 +3443,8 @@ static dkp_split dkp_split_between(dk_recorder *r, const dk_level *from, const d
     if (law == DK_LAW_DEFAULT) law = DK_LAW_ANCESTRAL;
     if (dkp_quirk(r, DK_QUIRK_FRESH_PURE) && from->alpha <= 0 && eta > 0) eta = 1;
     int in_flow = r->sampler.gauge == DK_GAUGE_FLOW && law == DK_LAW_ANCESTRAL;
-    double sigma = to->sigma, here = dk_noise_level(*to), least = r->sampler.noise_range[0], most = r->sampler.noise_range[1];
-    if (eta <= 0 || sigma <= 0 || dkp_above(least, here) || (most > 0 && dkp_above(here, most))) return split;
+    double sigma = to->sigma, here = dk_noise_level(*to);
+    if (eta <= 0 || sigma <= 0 || dkp_outside(here, r->sampler.noise_range)) return split;
     if (!r->falling) {
         dkr_refuse(r, "sampler.eta", eta, "0 on a rising grid");
         return split;
