@@ -3256,10 +3256,9 @@ static int dkp_goes_back(const dk_recorder *r, int i) {
 static void dkp_go_back(dk_recorder *r, int i) {
     dk_level from = dkp_plan_level(r, i), to = dkp_plan_level(r, i + 1);
     const dk_config *c = r->config;
-    int shift =
-        c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / r->own->layout.steps - 1 : 0;
-    if (shift > 0 && from.sigma > 0) from = dkp_at_t(&r->config->schedule, from.t + shift);
-    if (shift > 0) to = dkp_at_t(&r->config->schedule, to.t + shift);
+    int shift = c->grid.quirks & DK_QUIRK_REPAINT_NOISE ? dkp_table_size(&c->schedule) / r->own->layout.steps - 1 : 0;
+    if (shift > 0 && from.sigma > 0) from = dkp_at_t(&c->schedule, from.t + shift);
+    if (shift > 0) to = dkp_at_t(&c->schedule, to.t + shift);
     dk_vec draw = dkr_zero;
     r->own->offset = i, r->step = 0;
     r->x = dkp_keep_as(r, dkp_noised_up(r, r->x, &from, &to, &draw), 'x', i + 1);
@@ -3597,7 +3596,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
                           double H) {
     enum { MOST = DKP_MAX_ORDER + 1 };
     dk_rule rule = r->sampler.rule;
-    int even = dkp_even(r), omit = -1, count = 0, at[MOST];
+    int even = dkp_even(r) && !(n == 2 && dkp_quirk(r, DK_QUIRK_IPNDM_V)), omit = -1, count = 0, at[MOST];
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (!(fabs(span) > 0)) return past->v[0]; /* a step that goes nowhere */
@@ -3897,14 +3896,14 @@ static void dkp_multistep_predict(dk_recorder *r, dkp_multistep *m) {
 static void dkp_record_multistep(dk_recorder *r, int classical) {
     const dk_sampler *s = &r->sampler;
     int warmup = classical && s->warmup <= r->steps ? s->warmup : 0, uncorrected = warmup;
+    int omitted = (int)s->quirk - dkp_left_out(r); /* corrections, with UNCORRECTED */
     dkp_tableau tableau;
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
     if (s->rule != DK_RULE_GRADIENT && fabs(s->gamma) > 0)
         dkr_refuse(r, "sampler.gamma", s->gamma, "0 but for rule = gradient");
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && s->quirk - dkp_left_out(r) > warmup)
-        uncorrected = (int)s->quirk - dkp_left_out(r);
+    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && omitted > warmup) uncorrected = omitted;
     if (warmup) dkp_read_tableau(r, &tableau);
     for (int i = 0; i < warmup && dkr_step(r); i++) {
         dk_vec slope = dkp_runge_kutta_to(r, &tableau, r->to, dkr_zero);
@@ -7184,7 +7183,7 @@ static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
     if (!at || (f->of == DKP_OF_GUIDANCE && c->guidance.schedule)) return 1;
-    if (f->of == DKP_OF_GUIDANCE && dkp_ramps(&c->guidance) && strcmp(at + 8, "scale") == 0) return 1;
+    if (dkp_ramps(&c->guidance) && strcmp(at + 8, "scale") == 0) return 1;
     for (at += 8; *at && !dkp_set(v); at += strncmp(at, " or ", 4) ? 0 : 4) dkp_read_limit(&at, f, c, 1, &v);
     return dkp_set(v);
 }
@@ -10425,8 +10424,7 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span, int strai
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
-/* stable-diffusion.cpp's LMS has exact weights, but the slope that the third belongs to is the second's, and so on. Of two
-   nodes it is the exact average. */
+/* stable-diffusion.cpp's LMS has exact weights, but gives the third one the second slope, and so on. */
 static dk_vec dkp_late_average(const dkp_history *past, int n, double from, double span) {
     double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], weight[DKP_MAX_ORDER + 1] = {0};
     for (int j = 0; j < n; j++) node[j] = (past->at[j] - from) / span;
@@ -10434,16 +10432,16 @@ static dk_vec dkp_late_average(const dkp_history *past, int n, double from, doub
         dkp_lagrange(node, n, j, basis);
         for (int i = 0; i < n; i++) weight[j > 1 ? j - 1 : j] += basis[i] / (i + 1);
     }
-    return dkp_sum(n > 2 ? n - 1 : n, weight, past->v);
+    return dkp_sum(n - 1, weight, past->v);
 }
 
 /* Whether an average is one of these three. */
 static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                              dk_vec *average) {
     int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
-    int ipndm_v = dkp_quirk(r, DK_QUIRK_IPNDM_V) && !ahead, second = n == 2 && dkp_even(r);
-    if (ipndm_v && n > 2 && !dkp_even(r)) *average = dkp_ipndm_v_average(past, n, from, span);
-    else if ((ipndm_v && second) || dkp_quirk(r, DK_QUIRK_PAST_TWICE)) *average = dkp_late_average(past, n, from, span);
+    int ipndm_v = dkp_quirk(r, DK_QUIRK_IPNDM_V) && !ahead && !dkp_even(r);
+    if (ipndm_v && n > 2) *average = dkp_ipndm_v_average(past, n, from, span);
+    else if (dkp_quirk(r, DK_QUIRK_PAST_TWICE) && n > 2) *average = dkp_late_average(past, n, from, span);
     else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span, !r->sampler.gauge && dkp_gauge(r) == DK_GAUGE_FLOW);
     else return 0;
     return 1;
@@ -11761,12 +11759,12 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
 }
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
-    double mu = j->more->mu, base = DKP_SAYS_OR(base_shift, 0.5), most = DKP_SAYS_OR(max_shift, 1.15);
-    int given = dkp_shift_given(j), constant = !given && !(base < most || base > most);
-    if (constant) mu = base;
+    double base = DKP_SAYS_OR(base_shift, 0.5), most = DKP_SAYS_OR(max_shift, 1.15);
+    double mu = dkp_shift_given(j) ? j->more->mu : base < most || base > most ? HUGE_VAL : base;
     if (j->more->tokens > 0)
-        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base, most);
-    if (!dkp_finite(mu) || !(given || constant))
+        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base,
+                         most);
+    if (!dkp_finite(mu))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
     *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
     return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
