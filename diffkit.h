@@ -8047,7 +8047,7 @@ static int dkp_stage_of(const dkp_field *f) {
 }
 
 DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
-    char word[DKP_WORD], sampler[DKP_WORD] = "", *value;
+    char word[DKP_WORD], *value;
     dkp_field f;
     if (!c) return DK_ERROR_CONFIG;
     if (!settings) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "settings = NULL: must be a text");
@@ -8056,17 +8056,17 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
         for (const char *at = settings; dkp_next_setting(&at, word, &value);) {
             f.name = NULL;
             if (value) dkp_find_field(&set, word, &f);
-            if (dkp_stage_of(&f) != stage) continue;
+            int own = dkp_stage_of(&f);
+            if (own == 2 && stage == 4) dkp_grid_for(&set, value); /* the grid that was named meanwhile */
+            if (own != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
-            if (stage == 2) memcpy(sampler, value, strlen(value) + 1);
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             int broken = f.kind == 'i' && strchr(value, '.');
             if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
             return DK_ERROR_CONFIG;
         }
-        if (stage == 3) dkp_grid_for(&set, sampler);
     }
     *c = set;
     c->message[0] = 0;
