@@ -1330,8 +1330,7 @@ enum {
     Y(X, DK_QUIRK_TIME_UNIFORM, 3, "time_uniform")       /* DPM-Solver: singlestep's stages at shares of t, */ \
     Y(X, DK_QUIRK_TIME_QUADRATIC, 4, "time_quadratic")   /* or of its square root */ \
     Y(X, DK_QUIRK_DPM_V2, 5, "dpm_v2")                   /* stable-diffusion.cpp: its second version of 2M */ \
-    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: weights of the published iPNDM-v; stable-diffusion.cpp: by \
-                                                            rule=uniform of the second step alone */ \
+    Y(X, DK_QUIRK_IPNDM_V, 6, "ipndm_v")                 /* diff-sampler: iPNDM-v's weights as published; with rule=uniform stable-diffusion.cpp's */ \
     Y(X, DK_QUIRK_DEIS_SUM, 7, "deis_sum")               /* DEIS: deis_t integrates by a sum over 10,000 points */ \
     Y(X, DK_QUIRK_ER_POWER, 8, "er_power")               /* ComfyUI: er_sde's noise grows as level^(eta + 1) */ \
     Y(X, DK_QUIRK_UNCOND_PAST, 9, "uncond_past")         /* ComfyUI: RES with CFG++ averages U alone */ \
@@ -7178,7 +7177,7 @@ static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *
     return above || *limit > 0;
 }
 
-/* "; needs rtol or atol": whether one of these is set. A guidance schedule may set what its part needs; a list sets the scale. */
+/* "; needs rtol or atol": whether one of these is set. A schedule may set what its part needs; a list sets the scale. */
 static int dkp_has_needed(const dkp_field *f, const dk_config *c) {
     const char *at = strstr(f->allowed, "; needs ");
     double v = 0;
@@ -7404,7 +7403,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int back = travels && direction < 0 && i > 1 && here > before;
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
         if (!wrong && i > 0 && !back && !again && !any && !(direction * here > direction * before))
-            wrong = layout.final == DK_FINAL_ZERO && dkp_ranged(&c->grid) && layout.clean.sigma <= 0
+            wrong = layout.final == DK_FINAL_ZERO && before <= 0 && here <= 0
                         ? "comes twice: the range ends there without grid.final = zero"
                         : "does not continue a strictly monotone list";
         if (wrong && i == 0)
@@ -10600,7 +10599,7 @@ static void dkp_record_singlestep_on_levels(dk_recorder *r) {
         if (stages == 0) {
             int left = r->steps - r->step, behind = left + (r->step ? 0 : dkp_left_out(r));
             do {
-                behind -= behind > order ? order : behind - (lower && behind == order);
+                behind = behind > order ? behind - order : lower && behind == order;
             } while (behind >= left);
             stages = dkp_finite(dkp_gauge_lambda(r, &r->from)) ? left - behind : 1;
             m.past.count = 0, m.from = r->from, m.x = r->x;

@@ -184,9 +184,9 @@ static inline int guide_frames(void *user, const dk_outputs *o) {
     return i == 0;
 }
 
-/* Frequency-decoupled guidance, Sadat et al. 2025 (FDG), in two bands: what is coarse in C - U, its blur by 1 4 6 4 1 along rows
-   and columns, has a scale of its own, and the rest has w. The paper takes less of the coarse. Samples are pictures of width x height
-   numbers, one channel behind the other; at the edges they are mirrored. */
+/* Frequency-decoupled guidance, Sadat et al. 2025 (FDG), in two bands: what is coarse in C - U, its blur by 1 4 6 4 1 along
+   rows and columns, has a scale of its own, and the rest has w. The paper takes less of the coarse. Samples are pictures of
+   width x height numbers, one channel behind the other; at the edges they are mirrored. */
 typedef struct guide_picture {
     int width, height; /* >= 3 */
     double coarse;     /* scale */

@@ -130,8 +130,8 @@ static const char *likelihood_wrong(const dk_config *c) {
     if (c->mask || c->known) return "mask and known: must be NULL for a likelihood";
     if (c->phase_count) return "phase_count: must be 0 for a likelihood";
     if (c->grid.way || c->grid.travel) return "grid.way and travel: must be 0 for a likelihood";
-    if (g->start > 0 || g->stop > 0 || g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0 || g->zero_init || g->doubled || g->schedule ||
-        g->hook || g->guider || g->ramps->steps || fabs(g->ramps->from) + fabs(g->ramps->to) > 0)
+    if (g->start > 0 || g->stop > 0 || g->rescale > 0 || g->zero_star || g->projected || g->quantile > 0 || g->zero_init ||
+        g->doubled || g->schedule || g->hook || g->guider || g->ramps->steps || fabs(g->ramps->from) + fabs(g->ramps->to) > 0)
         return "guidance: start, stop, rescale, zero_star, zero_init, projected, quantile, doubled, schedule, hook and guider must "
                "be 0 for a likelihood";
     return NULL;
