@@ -1310,7 +1310,7 @@ enum {
     DK_QUIRK_FLOAT_TABLE = 1 << 20,    /* models' tables: 1 - beta and alpha^2 are rounded to float */
     DK_QUIRK_TERMINAL_ALPHA = 1 << 21, /* diffusers: alpha(T-1) = 2^-12 after zero_terminal_snr */
     /* Of grids. */
-    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers, ComfyUI: one more level is laid out, and left out at the clean end */
+    DK_QUIRK_SPARE_LEVEL = 1 << 22,   /* diffusers, ComfyUI: one more level is laid out, and left out before the end */
     DK_QUIRK_SIGMA_LINEAR = 1 << 23,  /* diffusers: LINSPACE has sigma/alpha linear between timesteps, not its log */
     DK_QUIRK_BELOW_ONE = 1 << 24,     /* diffusers: UniPC's flow levels have at most u = 1 - 1e-6 */
     DK_QUIRK_REPAINT_NOISE = 1 << 25, /* diffusers: the noise of a way up is that of one T/steps - 1 timesteps higher */
@@ -2712,7 +2712,7 @@ static dk_level dkp_shifted(const dk_layout *g, dk_level l) {
 static dk_level dkp_last_level(dk_layout *g) {
     if (g->final == DK_FINAL_LAST) return dkp_spaced(g, g->steps);
     if (g->final == DK_FINAL_MIN)
-        return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->steps);
+        return dkp_by_timesteps(&g->c->grid) ? dkp_table_level(g->s, 0) : dkp_spaced(g, g->there - 1);
     return dkp_at_sigma(g->s, g->final == DK_FINAL_VALUE ? g->c->grid.final_value : 0);
 }
 

@@ -584,8 +584,13 @@ static void has_levels(const char *settings, dk_unit unit, const double *want, i
    scheduler is: KSampler.calculate_sigmas, discard_next_to_last_sigma. At shift 8 u = 8 t/(1 + 7 t). */
 static void a_name_of_a_sampler_leaves_out_a_level_of_any_grid(void **state) {
     static const double fifths[] = {1, 6.4 / 6.6, 4.8 / 5.2, 3.2 / 3.8, 0}, thousand[] = {999, 799, 599, 399, -1};
-    static const double thirds[] = {8, 4, 2, 0}, all[] = {8, 4, 2, 1};
+    static const double thirds[] = {8, 4, 2, 0}, all[] = {8, 4, 2, 1}, even[] = {1, 0.8, 0.6, 0.4, 0};
+    static const double kl[] = {2.5721516221263188, 1.5574077246549023, 1.0296385570503641, 0.6841368083416923, 0.20271003550867248};
     (void)state;
+    has_levels("sampler=comfyui:uni_pc steps=4 dim=1 schedule=flow", DK_UNIT_FLOW, even, 5);
+    has_levels("sampler=a1111:DPM2 grid=\"a1111:KL Optimal\" steps=4 dim=1 schedule=edm grid.sigma_min=0.20271003550867248 "
+               "grid.sigma_max=2.5721516221263188",
+               DK_UNIT_SIGMA, kl, 5); /* tan 1.2, 1, 0.8, 0.6 and, without that of 0.4, 0.2 */
     has_levels("sampler=comfyui:uni_pc grid=simple steps=4 dim=1 schedule=flow schedule.shift=8 schedule.timesteps=1000", DK_UNIT_FLOW, fifths, 5);
     has_levels("grid=simple sampler=comfyui:uni_pc_bh2 steps=4 dim=1 schedule=vp_scaled_linear", DK_UNIT_T, thousand, 5);
     has_levels("sampler=comfyui:dpm_2 grid=exponential steps=3 dim=1 schedule=edm grid.sigma_min=1 grid.sigma_max=8", DK_UNIT_SIGMA, thirds, 4);
