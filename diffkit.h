@@ -6935,6 +6935,7 @@ enum {
     X('r', "grid.offset", grid.a, DKP_SPACED(SD_TURBO), ">= 0 and below original_steps") \
     X('i', "grid.original_steps", grid.n, DKP_SPACED(SD_TURBO) | DKP_SPACED(LCM), "1 .. 1000000 (0: 10, lcm 50)") \
     X('r', "grid.coefficient", grid.a, DKP_SPACED(CUSTOM), "the function's own; of gits 1.20") \
+    X('r', "grid.tokens", grid.a, DKP_SPACED(CUSTOM), "the function's own; of flux, flux2 and ltx2 > 0 and <= 1e6 (0: 4096)") \
     X('r', "grid.final_value", grid.final_value, DKP_IF(FINAL_VALUE), "> 0 (for zero use DK_FINAL_ZERO)") \
     X('r', "grid.final_value", grid.final_value, DKP_IF(OTHER_FINAL), "0 but for grid.final = value") \
     X('r', "grid.strength", grid.strength, 0, "> 0 and <= 1 (0: 1)") \
@@ -10292,7 +10293,7 @@ DK_API int dk_repaint_level(const dk_way *way, const dk_config *c, dk_layout *gr
 DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level);
 /* mu on the line through (base_tokens, base_mu) and (max_tokens, max_mu), for models whose shift depends on the number
    of image tokens: grid.shift = exp(mu), or mu itself. Flux: 0.5 at 256 tokens, 1.15 at 4096. LTX: 0.95 at 1024, 2.05
-   at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too: dk_config_for has it. */
+   at 4096, with grid.terminal = 0.1. Flux.2's follows from the steps, too. Grids flux, flux2 and ltx2 have them. */
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu, double max_mu);
 
 /* What a scheduler_config.json of Hugging Face's diffusers needs and says beyond a dk_config. Zero is fine. */
@@ -10761,7 +10762,7 @@ DKP_SMALL
 
 /* Published numbers: Sabour et al. 2024 (Align Your Steps), more digits than the paper's where they are known; Pei et
    al. 2025 (Optimal Stepsize); LTX-2's constants.py; Chen et al. 2024 (GITS), which has a list per coefficient and number of
-   steps, all of them in examples/gits.h. */
+   steps, all of them in examples/gits.h. Forge's lists of 32 are the paper's with 0.015 for 0.029, resampled. */
 static const double dkp_ays_sd1[] = {14.6146412293, 6.4745760956, 3.8636745985, 2.694615152,
                                      1.8841921177,  1.3943805092, 0.9642583904, 0.6523686016,
                                      0.3977456272,  0.1515232662, 0.0291671582};
@@ -10774,6 +10775,14 @@ static const double dkp_ays_sd1_paper[] = {14.615, 6.475, 3.861, 2.697, 1.886, 1
                                            0.963,  0.652, 0.399, 0.152, 0.029};
 static const double dkp_ays_sdxl_paper[] = {14.615, 6.315, 3.771, 2.181, 1.342, 0.862,
                                             0.555,  0.380, 0.234, 0.113, 0.029};
+static const double dkp_ays_sd1_32[] = {
+    14.615,     11.23951352, 8.64363081, 6.64729424, 5.57250862, 4.71648546, 3.99196065, 3.5195609,  3.13490466, 2.79228788, 2.48773628,
+    2.21663865, 1.97508351,  1.7793172,  1.61475335, 1.46540953, 1.314849,   1.16642497, 1.03475547, 0.91573744, 0.80748169, 0.71202361,
+    0.621739,   0.53065202,  0.4529096,  0.37491455, 0.27461819, 0.2011529,  0.14105873, 0.06682881, 0.03166121, 0.015};
+static const double dkp_ays_sdxl_32[] = {
+    14.615,     11.1491618, 8.50522127, 6.48827151, 5.43707402, 4.60398619, 3.89854704, 3.27407457, 2.74396527, 2.29968659, 1.95448514,
+    1.67108715, 1.42878152, 1.23181009, 1.06789649, 0.92579443, 0.80290886, 0.69660121, 0.60436903, 0.52852552, 0.46773344, 0.41393379,
+    0.36258186, 0.31008517, 0.26518925, 0.22326461, 0.17653877, 0.13959192, 0.10587381, 0.05519369, 0.02877334, 0.015};
 static const double dkp_gits_sd1[] = {14.615, 4.617, 2.507, 1.236, 0.702, 0.402, 0.240, 0.156, 0.104, 0.094, 0.029};
 static const double dkp_gits_sdxl[] = {14.615, 4.734, 2.567, 1.529, 0.987, 0.652, 0.418, 0.268, 0.179, 0.127, 0.029};
 static const double dkp_ays_sd1_t[] = {999, 850, 736, 645, 545, 455, 343, 233, 124, 24};
@@ -10817,21 +10826,50 @@ static int dkp_gits(const dk_config *c, int i, int n, dk_level *level) {
     return n;
 }
 
+/* Flux.2's mu, compute_empirical_mu of its sampling.py: linear in tokens at 10 steps and at 200, and between them in steps. */
+static double dkp_flux2_mu(double tokens, int steps) {
+    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
+    return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
+}
+
+/* Arguments of dk_shift_mu. */
+static const double dkp_flux_line[] = {256, 4096, 0.5, 1.15}, dkp_ltx2_line[] = {1024, 4096, 0.95, 2.05};
+
+/* sigma/(alpha + sigma) linear, and then sigma/alpha times exp(mu). a: the number of image tokens; levels: the line that mu lies
+   on, or NULL for Flux.2's mu. */
+static int dkp_by_tokens(const dk_config *c, int i, int n, dk_level *level) {
+    const double *line = c->grid.levels, tokens = dkp_set(c->grid.a) ? c->grid.a : 4096, f = dkp_fraction(i, n);
+    double mu = line ? dk_shift_mu(tokens, line[0], line[1], line[2], line[3]) : dkp_flux2_mu(tokens, n - 1);
+    double noise = dkp_exp(mu) * (1 - f);
+    if (!(tokens > 0 && tokens <= 1e6)) return 0;
+    if (i >= 0) *level = dk_level_at(&c->schedule, DK_UNIT_FLOW, noise / (noise + f));
+    return n;
+}
+
 static const struct {
     dk_named is;
-    const double *list; /* NULL: gits */
+    const double *list;
     int count;
     dk_unit unit;
     dk_final final;
+    dk_spacing_fn fn; /* NULL: the list is resampled */
+    double terminal;
 } dkp_lists[] = {
-    {{"gits", "published levels for SD, coefficient 1.2; Chen et al. 2024"}, NULL, 0, DK_UNIT_DEFAULT, DK_FINAL_DEFAULT},
+#define DKP_SPACING(name, about, list, count, fn, terminal) {{name, about}, list, count, DK_UNIT_DEFAULT, DK_FINAL_DEFAULT, fn, terminal}
+    DKP_SPACING("gits", "published levels for SD, coefficient 1.2; Chen et al. 2024", NULL, 0, dkp_gits, 0),
+    DKP_SPACING("flux", "sigma/(alpha + sigma) linear, then sigma/alpha times exp(mu), by a = tokens; Flux.1", dkp_flux_line, 4, dkp_by_tokens, 0),
+    DKP_SPACING("flux2", "the same, by tokens and steps; Flux.2", NULL, 0, dkp_by_tokens, 0),
+    DKP_SPACING("ltx2", "the same, by tokens, the last level above 0 stretched to 0.1; LTX-Video, LTX-2", dkp_ltx2_line, 4, dkp_by_tokens, 0.1),
+#undef DKP_SPACING
 #define DKP_LIST(name, about, list, unit, final) \
-    {{name, about}, list, DKP_COUNT(list), DK_UNIT_##unit, DK_FINAL_##final}
+    {{name, about}, list, DKP_COUNT(list), DK_UNIT_##unit, DK_FINAL_##final, NULL, 0}
     DKP_LIST("ays_sd1", "Align Your Steps for SD 1.5; Sabour et al. 2024", dkp_ays_sd1, SIGMA, REPLACE),
     DKP_LIST("ays_sdxl", "Align Your Steps for SDXL; Sabour et al. 2024", dkp_ays_sdxl, SIGMA, REPLACE),
     DKP_LIST("ays_svd", "Align Your Steps for SVD; Sabour et al. 2024", dkp_ays_svd, SIGMA, REPLACE),
     DKP_LIST("ays_sd1_paper", "the same with three digits; 0 is added", dkp_ays_sd1_paper, SIGMA, ZERO),
     DKP_LIST("ays_sdxl_paper", "the same with three digits; 0 is added", dkp_ays_sdxl_paper, SIGMA, ZERO),
+    DKP_LIST("ays_sd1_32", "Align Your Steps in 32, for SD 1.5, as in Forge; 0 is added", dkp_ays_sd1_32, SIGMA, ZERO),
+    DKP_LIST("ays_sdxl_32", "Align Your Steps in 32, for SDXL, as in Forge; 0 is added", dkp_ays_sdxl_32, SIGMA, ZERO),
     DKP_LIST("gits_sd1", "GITS for SD 1.5 with three digits, as in Forge; 0 is added", dkp_gits_sd1, SIGMA, ZERO),
     DKP_LIST("gits_sdxl", "GITS for SDXL with three digits, as in Forge; 0 is added", dkp_gits_sdxl, SIGMA, ZERO),
     DKP_LIST("ays_sd1_timesteps", "the ten timesteps for SD 1.5", dkp_ays_sd1_t, T, ZERO),
@@ -10847,9 +10885,9 @@ static const struct {
 static const dk_named *dkp_published(int i, dk_grid *g) {
     if (i >= DKP_COUNT(dkp_lists)) return NULL;
     if (g) {
-        g->spacing = dkp_lists[i].list ? DK_SPACING_RESAMPLE : DK_SPACING_CUSTOM, g->final = dkp_lists[i].final;
+        g->spacing = dkp_lists[i].fn ? DK_SPACING_CUSTOM : DK_SPACING_RESAMPLE, g->fn = dkp_lists[i].fn;
         g->levels = dkp_lists[i].list, g->level_count = dkp_lists[i].count, g->unit = dkp_lists[i].unit;
-        if (!g->levels) g->fn = dkp_gits;
+        g->final = dkp_lists[i].final, g->terminal = dkp_lists[i].terminal;
     }
     return &dkp_lists[i].is;
 }
@@ -11265,7 +11303,14 @@ static const char dkp_sampler_names[] =
     DKP_SAMPLER("heunpp2", "f:HeunPP2");
 static const char dkp_grid_names[] =
     DKP_GRID("=", "cs:simple\0cs:sgm_uniform\0cs:karras\0cs:exponential\0c:ddim_uniform\0cs:beta\0c:normal\0c:linear_quadratic\0cs:kl_optimal\0"
-        "d:leading\0d:trailing\0d:linspace\0rs:bong_tangent\0s:gits\0s:smoothstep\0s:lcm\0s:logit_normal")
+        "d:leading\0d:trailing\0d:linspace\0rs:bong_tangent\0s:gits\0s:smoothstep\0s:lcm\0s:flux2\0s:ltx2")
+    DKP_BOTH("-", "=", "", "its tokens are latents: grid.tokens=16384 for 1024 x 1024 pixels", "s:flux")
+    DKP_GRID("ltx2", "c:LTXVScheduler")
+    DKP_GRID("flux2", "c:Flux2Scheduler")
+    DKP_BOTH("-", "logit_normal", "grid.sigma_max=0.9998766054240138 grid.sigma_min=0.0005527786369236", "other sizes than 512 x 512 pixels: grid.mean is log(tokens/1024)/2",
+        "s:logit_normal")
+    DKP_BOTH("-", "logit_normal", "grid.mean=0.6931471805599453 grid.sigma_max=0.9998766054240138 grid.sigma_min=0.0005527786369236",
+        "other sizes than 1024 x 1024 pixels: grid.mean is log(tokens/1024)/2", "c:Ideogram4Scheduler")
     DKP_GRID("karras", "c:KarrasScheduler\0a:Karras\0a:ka\0k:get_sigmas_karras\0d:use_karras_sigmas\0i:k")
     DKP_GRID("exponential", "c:ExponentialScheduler\0a:Exponential\0a:exp\0k:get_sigmas_exponential\0d:use_exponential_sigmas")
     DKP_GRID("polyexponential", "c:PolyexponentialScheduler\0a:Polyexponential\0k:get_sigmas_polyexponential")
@@ -11286,6 +11331,7 @@ static const char dkp_grid_names[] =
     DKP_GRID("ddim_uniform", "a:DDIM")
     DKP_GRID("beta_sigma", "a:Beta\0d:use_beta_sigmas")
     DKP_BOTH("-", "ays_sd1_paper", "", "SDXL: ays_sdxl_paper", "a:Align Your Steps\0f:Align Your Steps 11")
+    DKP_BOTH("-", "ays_sd1_32", "", "SDXL: ays_sdxl_32", "f:Align Your Steps 32")
     DKP_GRID("lambda", "d:use_lu_lambdas")
     DKP_BOTH("-", "beta", "grid.beta_a=0.5 grid.beta_b=0.7", "", "r:beta57");
 static const char dkp_res4lyf_names[] =
@@ -12744,12 +12790,6 @@ DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t roo
 /* ---- well-known models. Where no other source is named: the scheduler_config.json in the model's own repository, the
    number of steps of its model card or pipeline, and the guidance of its pipeline in diffusers, August 2026. A program that
    computes C + w (C - U) has w + 1 here. */
-
-/* Flux.2's, compute_empirical_mu of its sampling.py: linear in tokens at 10 steps and at 200, and between them in steps. */
-static double dkp_flux2_mu(double tokens, int steps) {
-    double at_10 = 8.73809524e-05 * tokens + 1.89833333, at_200 = 0.00016927 * tokens + 0.45666666;
-    return tokens > 4300 ? at_200 : at_200 + (steps - 200) * (at_200 - at_10) / 190;
-}
 
 /* Wan 2.2's second network, and the lower guidance scale that it has in T2V: 3 for 4, and 1, which is none, for 1. */
 static const dk_phase dkp_second_networks[] = {{0, 0.875, DK_UNIT_FLOW, NULL, NULL}, {0, 0.9, DK_UNIT_FLOW, NULL, NULL}};

@@ -509,7 +509,8 @@ static void every_grid_works_for_any_number_of_steps(void **state) {
     for (int i = 0; dk_grid_at(i); i++)
         for (int steps = 1; steps <= 50; steps++) {
             const char *name = dk_grid_at(i)->name;
-            int flow = strncmp(name, "oss", 3) == 0 || strcmp(name, "logit_normal") == 0;
+            int flow = strncmp(name, "oss", 3) == 0 || strncmp(name, "flux", 4) == 0 || strcmp(name, "ltx2") == 0 ||
+                       strcmp(name, "logit_normal") == 0;
             dk_config c = grid_config(flow ? check_flow_table(3, 1000) : dk_vp_scaled_linear(), name, steps);
             if (dk_resolve(&c) != DK_OK) print_error("%s, %d: %s\n", name, steps, dk_message(&c));
             assert_string_equal(dk_message(&c), "");

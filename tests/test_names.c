@@ -603,11 +603,60 @@ static void grids_of_web_uis_are_theirs(void **state) {
     static const double kl[] = {2.5721516221263188, 0.8422883804630794, 0.20271003550867248}; /* tan 1.2, 0.7 and 0.2 */
     static const double turbo[] = {999, 749, 499, 249, -1};
     static const double gits[] = {14.615, 4.617, 2.507, 1.236, 0.702, 0.402, 0.24, 0.156, 0.104, 0.094, 0.029, 0};
+    /* the lists of 32, log-linearly */
+    static const double of_32[] = {14.615, 3.2269361638341434, 1.3880894261937773, 0.5100470592022263, 0.015, 0};
+    static const double of_32_sdxl[] = {14.615, 2.8678478017123075, 0.8621650366290956, 0.29819456667870775, 0.015, 0};
     (void)state;
     has_levels("grid=\"a1111:KL Optimal\" steps=2 dim=1 schedule=edm grid.sigma_min=0.20271003550867248 grid.sigma_max=2.5721516221263188",
                DK_UNIT_SIGMA, kl, 3);
     has_levels("grid=forge:Turbo steps=4 dim=1 schedule=vp_scaled_linear", DK_UNIT_T, turbo, 5);
     has_levels("grid=\"forge:Align Your Steps GITS\" steps=11 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, gits, 12);
+    has_levels("grid=\"forge:Align Your Steps 32\" steps=5 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, of_32, 6);
+    has_levels("grid=ays_sdxl_32 steps=5 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, of_32_sdxl, 6);
+}
+
+/* ComfyUI's nodes and stable-diffusion.cpp's schedulers, their formulas computed apart: e^mu/(e^mu + 1/t - 1) at t = 1, 3/4 .. 0,
+   with mu by the number of tokens, and Ideogram 4's within its range. They are levels whatever the schedule's own shift is, and
+   those of the models. */
+static void grids_follow_the_number_of_tokens(void **state) {
+    static const struct {
+        const char *settings, *model; /* the same levels, unless NULL */
+        double tokens, levels[5];
+    } rows[] = {
+        {"grid=sd.cpp:flux", "flux_dev", 4096, {1, 0.9045307667386396, 0.7595109169491111, 0.5128441015091338, 0}},
+        {"grid=sd.cpp:flux grid.tokens=1024", "flux_dev", 1024, {1, 0.8492348306829303, 0.6524894621927445, 0.38494474881746926, 0}},
+        {"grid=flux schedule.shift=3", NULL, 0, {1, 0.9045307667386396, 0.7595109169491111, 0.5128441015091338, 0}},
+        {"grid=comfyui:Flux2Scheduler", "flux2_dev", 4096, {1, 0.9673839882381499, 0.9081439225213331, 0.7671999638747197, 0}},
+        {"grid=sd.cpp:flux2 grid.tokens=1024", "flux2_klein", 1024, {1, 0.958085371628187, 0.8839818317017591, 0.7174965587003479, 0}},
+        {"grid=sd.cpp:flux2 grid.tokens=8000", "flux2_klein", 8000, {1, 0.9483110702936294, 0.859461753925673, 0.6708902701697086, 0}},
+        {"grid=comfyui:LTXVScheduler", "ltx2", 4096, {1, 0.8670832058183824, 0.6315685712321257, 0.1, 0}},
+        {"grid=LTX2_SCHEDULER grid.tokens=7040", "ltx_video", 7040, {1, 0.8882130908934809, 0.6742385734920895, 0.1, 0}},
+        {"grid=comfyui:Ideogram4Scheduler", NULL, 0, {0.9998766054240138, 0.8668632271877241, 0.6666666666666666, 0.3805510679983913, 0}},
+        {"grid=sd.cpp:logit_normal", NULL, 0, {0.9998766054240138, 0.7650119985395049, 0.5, 0.23498800146049517, 0}},
+    };
+    char settings[160];
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(settings, sizeof settings, "schedule=flow steps=4 dim=1 %s", rows[i].settings);
+        has_levels(settings, DK_UNIT_FLOW, rows[i].levels, 5);
+        if (!rows[i].model) continue;
+        double got[8];
+        dk_config c;
+        dk_json more;
+        memset(&c, 0, sizeof c), memset(&more, 0, sizeof more);
+        c.steps = 4, c.dim = 1, more.tokens = rows[i].tokens;
+        assert_int_equal(dk_config_for(&c, rows[i].model, &more), DK_OK);
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
+        for (int k = 0; k < 5; k++) check_near(got[k], rows[i].levels[k], 1e-9, rows[i].model);
+        assert_int_equal(dk_config_set(&c, rows[i].settings), DK_OK); /* the model's shift is not made twice */
+        assert_int_equal(dk_levels(&c, DK_UNIT_FLOW, got, 8), 5);
+        for (int k = 0; k < 5; k++) check_near(got[k], rows[i].levels[k], 1e-9, rows[i].settings);
+    }
+    dk_config c;
+    memset(&c, 0, sizeof c);
+    assert_int_equal(dk_config_set(&c, "schedule=flow steps=4 dim=1 grid=flux2 grid.tokens=-1"), DK_OK);
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(dk_message(&c), "grid.a = -1: must be a number that the grid's function (grid.fn) knows");
 }
 
 /* Slopes (x - D)/sigma that are known before. */
@@ -765,6 +814,7 @@ int main(void) {
         cmocka_unit_test(names_of_further_programs),
         cmocka_unit_test(a_name_of_a_sampler_leaves_out_a_level_of_any_grid),
         cmocka_unit_test(grids_of_web_uis_are_theirs),
+        cmocka_unit_test(grids_follow_the_number_of_tokens),
         cmocka_unit_test(linear_multistep_samplers_of_stable_diffusion_cpp),
         cmocka_unit_test(parameters_of_pictures_become_configs),
         cmocka_unit_test(parameters_that_do_not_resolve_are_refused_by_name),
