@@ -11293,7 +11293,7 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("dpmpp_2m_sde", "-", "", "Brownian noise: step_noise=brownian", "s:dpm++2m_sde_bt")
     DKP_BOTH("ddim", "simple", "", "on flow models with eta: euler_ancestral_rf", "s:ddim_trailing")
     DKP_BOTH("deis", "-", "order=2", "", "i:deis\0n:DEIS")
-    DKP_BOTH("pndm", "-", "plain_last=1", "", "i:pndm")
+    DKP_BOTH("pndm", "-", "plain_last=1", "", "i:pndm\0n:PNDM")
     DKP_SAMPLER("dpm2_ancestral", "i:kdpm_2_a\0n:KDPM2 a")
     DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "", "i:dpmpp_2s\0n:DPM++ 1S")
     DKP_BOTH("dpmpp_2m", "-", "order=3", "", "i:dpmpp_3m\0n:DPM++ 3M")
@@ -11301,6 +11301,24 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("tcd", "lcm", "", "", "i:tcd\0n:TCD")
     DKP_SAMPLER("ddpm", "nf:DDPM\0n:DDPM Parallel")
     DKP_SAMPLER("heunpp2", "f:HeunPP2");
+/* ComfyUI's nodes as they come, and more of SD.Next. */
+static const char dkp_more_names[] =
+    DKP_SAMPLER("lms", "c:SamplerLMS") DKP_SAMPLER("lcm", "c:SamplerLCM") DKP_SAMPLER("er_sde", "c:SamplerER_SDE")
+    DKP_SAMPLER("seeds_2", "c:SamplerSEEDS2") DKP_SAMPLER("euler_cfg_pp", "c:SamplerEulerCFGpp") DKP_SAMPLER("dpmpp_sde", "c:SamplerDPMPP_SDE")
+    DKP_SAMPLER("dpmpp_2m_sde", "c:SamplerDPMPP_2M_SDE") DKP_SAMPLER("dpmpp_3m_sde", "c:SamplerDPMPP_3M_SDE")
+    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:SamplerEulerAncestralCFGPP")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:SamplerEulerAncestral")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:SamplerDPMPP_2S_Ancestral")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:SamplerDPMAdaptative")
+    DKP_BOTH("sa_solver", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:SamplerSASolver")
+    DKP_BOTH("euler", "trailing", "grid.rounding=nearest", "with prediction=x0, unless that is set there", "n:Euler SGM")
+    DKP_BOTH("dpmpp_2m_sde", "-", "order=1", "", "n:DPM++ SDE")
+    DKP_BOTH("dpmpp_2m_sde", "-", "order=3 third_minus=1", "", "n:DPM++ 3M SDE")
+    DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "n:DPM++ 2M Inverse")
+    DKP_BOTH("dpmpp_2m", "-", "order=3 grid.rising=1", "", "n:DPM++ 3M Inverse")
+    DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max",
+        "n:SA Solver")
+    DKP_SAMPLER("consistency_model_multistep", "n:CMSI");
 static const char dkp_grid_names[] =
     DKP_GRID("=", "cs:simple\0cs:sgm_uniform\0cs:karras\0cs:exponential\0c:ddim_uniform\0cs:beta\0c:normal\0c:linear_quadratic\0cs:kl_optimal\0"
         "d:leading\0d:trailing\0d:linspace\0rs:bong_tangent\0s:gits\0s:smoothstep\0s:lcm\0s:flux2\0s:ltx2")
@@ -11357,7 +11375,7 @@ static const char dkp_res4lyf_names[] =
 /* clang-format on */
 
 /* Rows, list after list: these, and then one for each of diffusers' classes. */
-enum { DKP_NAME_LISTS = 3, DKP_OF_DIFFUSERS = 3 };
+enum { DKP_NAME_LISTS = 4, DKP_OF_DIFFUSERS = 3 };
 static const char *dkp_alias_rows(int list);
 
 typedef struct dkp_aliases {
@@ -12315,7 +12333,7 @@ static const dkp_class dkp_classes[] = {
 #undef DKP_GRID
 
 static const char *dkp_alias_rows(int list) {
-    static const char *const names[DKP_NAME_LISTS] = {dkp_sampler_names, dkp_grid_names, dkp_res4lyf_names};
+    static const char *const names[DKP_NAME_LISTS] = {dkp_sampler_names, dkp_grid_names, dkp_more_names, dkp_res4lyf_names};
     int i = list - DKP_NAME_LISTS;
     return i < 0 ? names[list] : i < DKP_COUNT(dkp_classes) ? dkp_classes[i].alias : NULL;
 }

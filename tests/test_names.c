@@ -571,6 +571,64 @@ static void names_of_further_programs(void **state) {
     assert_int_equal(dk_config_named(&c, "invokeai:er_sde"), DK_ERROR_CONFIG);
 }
 
+/* ComfyUI's nodes make the samplers of its KSampler, and their inputs' defaults are those of the functions. */
+static void nodes_stand_for_the_samplers_that_they_make(void **state) {
+    static const char *const rows[][2] = {
+        {"comfyui:SamplerLMS", "comfyui:lms"},
+        {"comfyui:SamplerLCM", "comfyui:lcm"},
+        {"comfyui:SamplerER_SDE", "comfyui:er_sde"},
+        {"comfyui:SamplerSEEDS2", "comfyui:seeds_2"},
+        {"comfyui:SamplerEulerCFGpp", "comfyui:euler_cfg_pp"},
+        {"comfyui:SamplerEulerAncestralCFGPP", "comfyui:euler_ancestral_cfg_pp"},
+        {"comfyui:SamplerEulerAncestral", "comfyui:euler_ancestral"},
+        {"comfyui:SamplerDPMPP_2S_Ancestral", "comfyui:dpmpp_2s_ancestral"},
+        {"comfyui:SamplerDPMAdaptative", "comfyui:dpm_adaptive"},
+        {"comfyui:SamplerDPMPP_SDE", "comfyui:dpmpp_sde"},
+        {"comfyui:SamplerDPMPP_2M_SDE", "comfyui:dpmpp_2m_sde"},
+        {"comfyui:SamplerDPMPP_3M_SDE", "comfyui:dpmpp_3m_sde"},
+        {"comfyui:SamplerSASolver", "comfyui:sa_solver"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config node = named(rows[i][0]), sampler = named(rows[i][1]);
+        same_sampler(&node.sampler, &sampler.sampler, rows[i][0]);
+        same_grid(&node.grid, &sampler.grid, rows[i][0]);
+    }
+}
+
+/* SD.Next's names make the plans of diffusers' classes with the settings that its own table gives them. */
+static void names_of_sdnext_make_the_plans_of_their_classes(void **state) {
+    static const char *const rows[][2] = {
+        {"sdnext:Euler SGM", "{\"_class_name\": \"EulerDiscreteScheduler\", \"timestep_spacing\": \"trailing\"}"},
+        {"sdnext:DPM++ SDE", "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\", \"solver_order\": 1}"},
+        {"sdnext:DPM++ 3M SDE", "{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"sde-dpmsolver++\", \"solver_order\": 3}"},
+        {"sdnext:DPM++ 2M Inverse", "{\"_class_name\": \"DPMSolverMultistepInverseScheduler\"}"},
+        {"sdnext:DPM++ 3M Inverse", "{\"_class_name\": \"DPMSolverMultistepInverseScheduler\", \"solver_order\": 3}"},
+        {"sdnext:SA Solver", "{\"_class_name\": \"SASolverScheduler\"}"},
+        {"sdnext:CMSI", "{\"_class_name\": \"CMStochasticIterativeScheduler\"}"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        dk_config file, name = named(rows[i][0]);
+        dk_plan plans[2];
+        memset(&file, 0, sizeof file), memset(plans, 0, sizeof plans);
+        file.steps = 20, file.dim = 1;
+        if (dk_config_from_json(&file, rows[i][1], strlen(rows[i][1]), NULL)) fail_msg("%s", dk_message(&file));
+        file.start = DK_START_STATE;
+        assert_int_equal(dk_record(&plans[0], &file), DK_OK);
+        assert_int_equal(name.grid.rising, file.grid.rising);
+        memcpy(name.sampler.noise_range, file.sampler.noise_range, sizeof name.sampler.noise_range); /* the note's */
+        file.sampler = name.sampler;
+        if (name.grid.spacing) {
+            file.grid.spacing = name.grid.spacing, file.grid.rounding = name.grid.rounding;
+            file.grid.final = name.grid.final;
+        }
+        assert_int_equal(dk_record(&plans[1], &file), DK_OK);
+        if (!dk_plan_equal(&plans[0], &plans[1], 1e-12, NULL)) fail_msg("%s", rows[i][0]);
+        dk_plan_free(&plans[0]), dk_plan_free(&plans[1]);
+    }
+}
+
 static void has_levels(const char *settings, dk_unit unit, const double *want, int count) {
     double got[16];
     dk_config c;
@@ -812,6 +870,8 @@ int main(void) {
         cmocka_unit_test(words_follow_the_enumerators),
         cmocka_unit_test(the_default_sampler_is_adams2),
         cmocka_unit_test(names_of_further_programs),
+        cmocka_unit_test(nodes_stand_for_the_samplers_that_they_make),
+        cmocka_unit_test(names_of_sdnext_make_the_plans_of_their_classes),
         cmocka_unit_test(a_name_of_a_sampler_leaves_out_a_level_of_any_grid),
         cmocka_unit_test(grids_of_web_uis_are_theirs),
         cmocka_unit_test(grids_follow_the_number_of_tokens),
