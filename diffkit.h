@@ -10260,7 +10260,8 @@ extern "C" {
 /* ------------------------------------------------------------------- >>decl-peers  Declarations */
 
 /* A name that another program has for a sampler, a grid, or both. peer: "comfyui", "a1111", "k-diffusion",
-   "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", or "forge" for what it has beyond "a1111". */
+   "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", or "forge" for what it has beyond "a1111", whose names
+   "forge:" takes, too. */
 typedef struct dk_alias {
     const char *peer, *name;
     const char *sampler, *grid; /* names here; NULL: says nothing about it */
@@ -11375,7 +11376,7 @@ static const char dkp_res4lyf_names[] =
 /* clang-format on */
 
 /* Rows, list after list: these, and then one for each of diffusers' classes. */
-enum { DKP_NAME_LISTS = 4, DKP_OF_DIFFUSERS = 3 };
+enum { DKP_NAME_LISTS = 4, DKP_OF_A1111 = 1, DKP_OF_DIFFUSERS = 3 };
 static const char *dkp_alias_rows(int list);
 
 typedef struct dkp_aliases {
@@ -11436,6 +11437,11 @@ typedef struct dkp_found {
     int asked_grid; /* the name is a sampler's and a grid's together */
 } dkp_found;
 
+/* Whether names of program k are meant. Forge has AUTOMATIC1111's, too. */
+static int dkp_means_peer(dkp_span peer, int k) {
+    return !peer.n || dkp_same_name(peer, dkp_peers[k], 1) || (k == DKP_OF_A1111 && dkp_same_name(peer, "forge", 1));
+}
+
 /* One kind, from one program (peer.n > 0) or from the library's names and then all programs. */
 static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
     const char *(*at)(int) = grid ? dkp_grid_name : dkp_sampler_name;
@@ -11448,7 +11454,7 @@ static int dkp_find_kind(dkp_span peer, dkp_span name, int grid, dkp_found *f) {
         for (int k = 0; k < DKP_COUNT(dkp_peers); k++) {
             dkp_aliases next = {0, NULL, NULL, NULL};
             dk_alias a;
-            if (peer.n && !dkp_same_name(peer, dkp_peers[k], 1)) continue;
+            if (!dkp_means_peer(peer, k)) continue;
             while (dkp_next_alias(&a, &next, k)) {
                 if (grid != !a.sampler || !dkp_same_name(name, a.name, loose)) continue;
                 if (a.sampler) f->name[0] = a.sampler;

@@ -553,6 +553,7 @@ static void names_of_further_programs(void **state) {
         {"sdnext:KDPM2 a", "dpm2_ancestral", NULL, 0},
         {"sdnext:DPM++ 3M", "dpmpp_2m", NULL, 3},
         {"forge:HeunPP2 Turbo", "heunpp2", "trailing", 0},
+        {"forge:DPM++ 2M Karras", "dpmpp_2m", "karras", 2},
         {"res4lyf:exponential/res_2s", "res_2s", NULL, 2},
         {"res4lyf:multistep/res_2m beta57", "res_multistep", "beta", 2},
     };
@@ -670,6 +671,7 @@ static void grids_of_web_uis_are_theirs(void **state) {
     has_levels("grid=forge:Turbo steps=4 dim=1 schedule=vp_scaled_linear", DK_UNIT_T, turbo, 5);
     has_levels("grid=\"forge:Align Your Steps GITS\" steps=11 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, gits, 12);
     has_levels("grid=\"forge:Align Your Steps 32\" steps=5 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, of_32, 6);
+    assert_string_equal(dk_grid_named("forge:Beta").name, "beta_sigma"); /* AUTOMATIC1111's, not ComfyUI's */
     has_levels("grid=ays_sdxl_32 steps=5 dim=1 schedule=vp_scaled_linear", DK_UNIT_SIGMA, of_32_sdxl, 6);
 }
 
