@@ -3596,6 +3596,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
     enum { MOST = DKP_MAX_ORDER + 1 };
     dk_rule rule = r->sampler.rule;
     int even = dkp_even(r) && !(n == 2 && dkp_quirk(r, DK_QUIRK_IPNDM_V)), omit = -1, count = 0, at[MOST];
+    int twice = dkp_quirk(r, DK_QUIRK_PAST_TWICE); /* node 2 weighs slope 1, and so on */
     double node[MOST], basis[MOST], moment[MOST] = {0}, weight[MOST] = {0};
     dk_vec other;
     if (!(fabs(span) > 0)) return past->v[0]; /* a step that goes nowhere */
@@ -3605,7 +3606,7 @@ static dk_vec dkp_average(const dk_recorder *r, const dkp_history *past, int n, 
 
     /* where the nodes stand, in units of the step from its start */
     for (int j = 0; j < n; j++)
-        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j;
+        if (j != omit) node[count] = even ? ahead - j : (past->at[j] - from) / span, at[count++] = j - (twice && j > 1);
     dkp_moments(H, count, moment);
     dkp_apply_rule(r, n, H, moment);
 
@@ -10425,24 +10426,12 @@ static dk_vec dkp_dpm_v2_average(const dkp_history *past, double span, int strai
     return dkr_mix(share * (1 + half), past->v[0], -share * half, past->v[1]);
 }
 
-/* stable-diffusion.cpp's LMS has exact weights, but gives the third one the second slope, and so on. */
-static dk_vec dkp_late_average(const dkp_history *past, int n, double from, double span) {
-    double node[DKP_MAX_ORDER + 1], basis[DKP_MAX_ORDER + 1], weight[DKP_MAX_ORDER + 1] = {0};
-    for (int j = 0; j < n; j++) node[j] = (past->at[j] - from) / span;
-    for (int j = 0; j < n; j++) {
-        dkp_lagrange(node, n, j, basis);
-        for (int i = 0; i < n; i++) weight[j > 1 ? j - 1 : j] += basis[i] / (i + 1);
-    }
-    return dkp_sum(n - 1, weight, past->v);
-}
-
-/* Whether an average is one of these three. */
+/* Whether an average is one of these two. */
 static int dkp_other_average(const dk_recorder *r, const dkp_history *past, int n, double from, double span,
                              dk_vec *average) {
     int ahead = (past->at[0] - from) / span > 1e-9; /* a corrector's node */
-    int ipndm_v = dkp_quirk(r, DK_QUIRK_IPNDM_V) && !ahead && !dkp_even(r);
-    if (ipndm_v && n > 2) *average = dkp_ipndm_v_average(past, n, from, span);
-    else if (dkp_quirk(r, DK_QUIRK_PAST_TWICE) && n > 2) *average = dkp_late_average(past, n, from, span);
+    int ipndm_v = dkp_quirk(r, DK_QUIRK_IPNDM_V) && n > 2 && !ahead && !dkp_even(r);
+    if (ipndm_v) *average = dkp_ipndm_v_average(past, n, from, span);
     else if (dkp_quirk(r, DK_QUIRK_DPM_V2) && n == 2 && span > 0) *average = dkp_dpm_v2_average(past, span, !r->sampler.gauge && dkp_gauge(r) == DK_GAUGE_FLOW);
     else return 0;
     return 1;
