@@ -816,9 +816,9 @@ DK_API dk_status dk_resolve(dk_config *c);
 /* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3".
    schedule, network_schedule, sampler, grid and model take a name. Fields of dk_config have their own; those of its parts have
    the part before them ("sampler." may be missing). Enumerators are in lower case, without their prefix. Spaces may stand
-   around =, and in values in quotes. Order does not matter: names are set first, and grid= outweighs the grid that a
-   sampler's name says. Times that are a family's ends follow its other fields. All is set or nothing: an error names the
-   setting, and what is allowed or the nearest names. */
+   around =, and in values in quotes. Order does not matter: names are set first. grid= outweighs the grid that a sampler's name
+   says, and what the name says of any grid holds for it. Times that are a family's ends follow its other fields. All is set or
+   nothing: an error names the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
