@@ -11239,18 +11239,20 @@ static const char dkp_sampler_names[] =
         "c:res_multistep_cfg_pp\0c:res_multistep_ancestral_cfg_pp\0c:gradient_estimation_cfg_pp\0c:ddpm")
     DKP_BOTH("=", "-", "", "on flow models: gauge=flow law=flow", "s:res_multistep\0s:res_2s")
     DKP_ENDS_EULER("heun", "csi:heun\0an:Heun\0a:k_heun\0k:sample_heun\0r:heun_2s\0n:Heun FlowMatch")
-    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:euler_ancestral_cfg_pp")
-    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:euler_ancestral\0s:euler_a")
-    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:dpmpp_2s_ancestral\0s:dpm++2s_a")
+    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:euler_ancestral_cfg_pp\0c:SamplerEulerAncestralCFGPP")
+    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:euler_ancestral\0c:SamplerEulerAncestral\0s:euler_a")
+    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:dpmpp_2s_ancestral\0c:SamplerDPMPP_2S_Ancestral\0"
+        "s:dpm++2s_a")
     DKP_BOTH("dpm2", "-", "grid.spare=1", "", "c:dpm_2\0a:DPM2\0a:k_dpm_2")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1 grid.spare=1", "on flow models: dpm2_ancestral_rf", "c:dpm_2_ancestral")
-    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:dpm_adaptive\0a:DPM adaptive\0a:k_dpm_ad\0"
-        "k:sample_dpm_adaptive")
+    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:dpm_adaptive\0c:SamplerDPMAdaptative\0"
+        "a:DPM adaptive\0a:k_dpm_ad\0k:sample_dpm_adaptive")
     DKP_BOTH("dpm_solver_fast", "lambda", "grid.final=min", "steps of three evaluations each; evals: how many in all", "c:dpm_fast\0a:DPM fast\0"
         "a:k_dpm_fast\0k:sample_dpm_fast")
-    DKP_SAMPLER("dpmpp_sde", "c:dpmpp_sde_gpu\0a:DPM++ SDE\0a:k_dpmpp_sde\0k:sample_dpmpp_sde\0n:DPM SDE")
-    DKP_SAMPLER("dpmpp_2m_sde", "c:dpmpp_2m_sde_gpu\0an:DPM++ 2M SDE\0a:k_dpmpp_2m_sde\0k:sample_dpmpp_2m_sde\0s:dpm++2m_sde\0n:DPM++ Cosine")
-    DKP_SAMPLER("dpmpp_3m_sde", "c:dpmpp_3m_sde_gpu\0k:sample_dpmpp_3m_sde")
+    DKP_SAMPLER("dpmpp_sde", "c:dpmpp_sde_gpu\0c:SamplerDPMPP_SDE\0a:DPM++ SDE\0a:k_dpmpp_sde\0k:sample_dpmpp_sde\0n:DPM SDE")
+    DKP_SAMPLER("dpmpp_2m_sde", "c:dpmpp_2m_sde_gpu\0c:SamplerDPMPP_2M_SDE\0an:DPM++ 2M SDE\0a:k_dpmpp_2m_sde\0"
+        "k:sample_dpmpp_2m_sde\0s:dpm++2m_sde\0n:DPM++ Cosine")
+    DKP_SAMPLER("dpmpp_3m_sde", "c:dpmpp_3m_sde_gpu\0c:SamplerDPMPP_3M_SDE\0k:sample_dpmpp_3m_sde")
     DKP_BOTH("dpmpp_2m_sde", "-", "rule=exact", "", "c:dpmpp_2m_sde_heun\0c:dpmpp_2m_sde_heun_gpu\0a:DPM++ 2M SDE Heun\0a:k_dpmpp_2m_sde_heun")
     DKP_BOTH("deis_t", "-", "deis_sum=1", "on flow models: gauge=flow", "c:deis\0f:DEIS")
     DKP_BOTH("=", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:sa_solver\0"
@@ -11265,12 +11267,13 @@ static const char dkp_sampler_names[] =
     DKP_SAMPLER("dpmpp_2m", "an:DPM++ 2M\0a:k_dpmpp_2m\0k:sample_dpmpp_2m\0n:DPM++ 2M EDM")
     DKP_BOTH("dpmpp_2m", "-", "", "on flow models: gauge=flow", "s:dpm++2m")
     DKP_BOTH("dpmpp_3m_sde", "-", "grid.spare=1", "", "a:DPM++ 3M SDE\0a:k_dpmpp_3m_sde")
-    DKP_SAMPLER("lcm", "an:LCM\0a:k_lcm\0n:LCM FlowMatch\0n:Flash FlowMatch")
+    DKP_SAMPLER("lcm", "c:SamplerLCM\0an:LCM\0a:k_lcm\0n:LCM FlowMatch\0n:Flash FlowMatch")
     DKP_SAMPLER("ddim", "an:DDIM\0n:DDIM Parallel\0n:CogX DDIM")
-    DKP_SAMPLER("euler_cfg_pp", "a:DDIM CFG++\0a:ddim_cfgpp")
+    DKP_SAMPLER("euler_cfg_pp", "c:SamplerEulerCFGpp\0a:DDIM CFG++\0a:ddim_cfgpp")
     DKP_SAMPLER("plms", "a:PLMS")
     DKP_BOTH("heun", "karras", "euler_to_data=1 grid.way=a1111_restart", "", "a:Restart")
-    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "a:UniPC")
+    DKP_BOTH("unipc", "-", "rule=bh1 lower_order_final=1", "", "a:UniPC");
+static const char dkp_more_names[] = /* a string may have 4,095 characters */
     DKP_SAMPLER("dpm2", "k:sample_dpm_2\0i:kdpm_2\0n:KDPM2")
     DKP_BOTH("dpm2_ancestral", "-", "dry_bottom=1", "", "k:sample_dpm_2_ancestral")
     DKP_BOTH("dpmpp_2m_v2", "-", "", "on flow models: gauge=flow", "s:dpm++2mv2")
@@ -11290,16 +11293,10 @@ static const char dkp_sampler_names[] =
     DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "i:unipc\0n:UniPC")
     DKP_BOTH("tcd", "lcm", "", "", "i:tcd\0n:TCD")
     DKP_SAMPLER("ddpm", "nf:DDPM\0n:DDPM Parallel")
-    DKP_SAMPLER("heunpp2", "f:HeunPP2");
-/* ComfyUI's nodes as they come, and more of SD.Next. */
-static const char dkp_more_names[] =
-    DKP_SAMPLER("lms", "c:SamplerLMS") DKP_SAMPLER("lcm", "c:SamplerLCM") DKP_SAMPLER("er_sde", "c:SamplerER_SDE")
-    DKP_SAMPLER("seeds_2", "c:SamplerSEEDS2") DKP_SAMPLER("euler_cfg_pp", "c:SamplerEulerCFGpp") DKP_SAMPLER("dpmpp_sde", "c:SamplerDPMPP_SDE")
-    DKP_SAMPLER("dpmpp_2m_sde", "c:SamplerDPMPP_2M_SDE") DKP_SAMPLER("dpmpp_3m_sde", "c:SamplerDPMPP_3M_SDE")
-    DKP_BOTH("euler_ancestral_cfg_pp", "-", "fresh_pure=1", "", "c:SamplerEulerAncestralCFGPP")
-    DKP_BOTH("euler_ancestral", "-", "", "on flow models: euler_ancestral_rf", "c:SamplerEulerAncestral")
-    DKP_BOTH("dpmpp_2s_ancestral", "-", "", "on flow models: dpmpp_2s_ancestral_rf", "c:SamplerDPMPP_2S_Ancestral")
-    DKP_BOTH("dpm_adaptive", "-", "grid.final=min", "of the grid only the ends count", "c:SamplerDPMAdaptative")
+    DKP_SAMPLER("heunpp2", "f:HeunPP2")
+    DKP_SAMPLER("lms", "c:SamplerLMS")
+    DKP_SAMPLER("er_sde", "c:SamplerER_SDE")
+    DKP_SAMPLER("seeds_2", "c:SamplerSEEDS2")
     DKP_BOTH("sa_solver", "-", "lower_order_final=1 lower_to_zero=1", "noise from 20% to 80% of the schedule only: noise_min, noise_max", "c:SamplerSASolver")
     DKP_BOTH("euler", "trailing", "grid.rounding=nearest", "with prediction=x0, unless that is set there", "n:Euler SGM")
     DKP_BOTH("dpmpp_2m_sde", "-", "order=1", "", "n:DPM++ SDE")
@@ -12328,7 +12325,7 @@ static const dkp_class dkp_classes[] = {
 #undef DKP_GRID
 
 static const char *dkp_alias_rows(int list) {
-    static const char *const names[DKP_NAME_LISTS] = {dkp_sampler_names, dkp_grid_names, dkp_more_names, dkp_res4lyf_names};
+    static const char *const names[DKP_NAME_LISTS] = {dkp_sampler_names, dkp_more_names, dkp_grid_names, dkp_res4lyf_names};
     int i = list - DKP_NAME_LISTS;
     return i < 0 ? names[list] : i < DKP_COUNT(dkp_classes) ? dkp_classes[i].alias : NULL;
 }
