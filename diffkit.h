@@ -23,9 +23,11 @@
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
                            for samplers, callbacks, back ends and tools: >>decl-plan  >>decl-state
                            >>decl-recorder  >>decl-callbacks  >>decl-backend  >>decl-names  >>decl-quirks
-           Implementation  >>compilers  >>ahead  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
+           Implementation  >>compilers  >>ahead  >>schedule  >>model  >>grid  >>recorder  >>tableaux  >>samplers  >>plan
+                           >>run
        Book two: the machinery
-           >>math  >>text  >>noise  >>checks  >>guidance  >>control  >>slots  >>executor  >>saved
+           >>math  >>text  >>noise  >>fields  >>checks  >>resolve  >>settings  >>guidance  >>control  >>slots
+           >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
            >>decl-peers  >>quirks  >>levels  >>generators  >>names  >>json
 
@@ -1488,6 +1490,7 @@ extern double __builtin_sqrt(double) __attribute__((const));
 /* ---------------------------------------------- >>ahead  What book one uses of the books behind it */
 
 /* Elementary functions; */
+static int dkp_finite(double v);
 static double dkp_exp(double x);
 static double dkp_expm1(double x);
 static double dkp_log(double x);
@@ -1505,7 +1508,6 @@ static void dkp_moments(double H, int n, double *m);
 static void dkp_lagrange(const double *node, int n, int j, double *basis);
 static double dkp_phi(int k, double z);
 static double dkp_h_phi(int k, double h, int sign);
-static int dkp_finite(double v);
 
 /* Text without stdio: the library must run where there is none, and must not follow the locale. */
 typedef struct dkp_text {
@@ -1522,22 +1524,18 @@ static dk_status dkp_fail(char *message, const char *field, double value, const 
 static dk_status dkp_fail_word(char *message, const char *field, double value, const char *allowed);
 static dk_status dkp_fail_text(char *message, dk_status status, const char *text);
 static dk_status dkp_fail_bytes(char *message, size_t given, size_t needed);
+static int dkp_read_real(const char **text, double *v);
 static dk_status dkp_unknown_sampler(dk_config *c, char *message);
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
 
-/* a config's fields, and what checks and resolves them; */
-static dk_sampler dkp_preset(const dk_sampler_info *row);
+/* what checks a config's fields, fills them in and sets them by text; */
+static int dkp_controlled(const dk_config *c);
+static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
 struct dkp_marks;
 static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *message);
 static dk_status dkp_resolve_data(dk_config *c, char *message);
-static dk_status dkp_resolve_table(dk_config *c, char *message);
-static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *message);
-static int dkp_controlled(const dk_config *c);
-struct dkp_tableau;
-struct dkp_phi_tableau;
-static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
-static dk_status dkp_parse_exponential(const char *text, struct dkp_phi_tableau *m, char *message);
+static dk_sampler dkp_preset(const dk_sampler_info *row);
 
 /* noise, and the evaluation with its guidance; */
 static int dkp_needs_finite(const dk_noise_source *s);
@@ -1551,6 +1549,8 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
    from, at the first level and at another; a step that is accepted or rejected. */
 enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 
+struct dkp_tableau;
+struct dkp_phi_tableau;
 /* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
 static dk_vec dkp_denoise_first(dk_recorder *r);
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *tableau, double h, const dk_vec *K,
@@ -3376,17 +3376,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     c->guidance = r->own->guidance;
 }
 
-/* ------------------------------------------------------------------------ >>samplers  Samplers */
-
-/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
-   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
-   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
-   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
-   ten of them as in their papers.
-
-   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
-   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
-   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
+/* ---------------------------------------------------------- >>tableaux  Tableaux and their texts */
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -3409,6 +3399,140 @@ typedef struct dkp_phi_tableau {
 
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
+
+/* A number, and what it is divided or multiplied by. */
+static int dkp_read_fraction(const char **text, double *v) {
+    double factor;
+    if (!dkp_read_real(text, v)) return 0;
+    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
+        if (++*text, !dkp_read_real(text, &factor)) return 0;
+        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
+    }
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        double sum = 0, *a = &t->a[dkp_row(row)];
+        int n = 0;
+        const char *end = at += strspn(at, " \t\n");
+        while (n < row && dkp_read_fraction(&end, &a[n]) && strchr(" \t\n|~", *end))
+            sum += a[n++], at = end += strspn(end, " \t\n");
+        if (n == row && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
+            return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
+        if (n == row && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (n < row || embedded || (*at != '|' && *at != '~'))
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
+                                   row, at);
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* The order of a tableau's better method: the power of the step that the two methods' difference begins with, in the terms
+   A^j c^m of a slope, j + m = order - 1. 0: no such term differs up to 8. */
+static int dkp_order_of(const dkp_tableau *t) {
+    const double *better = &t->a[dkp_row(t->stages)], *embedded = better + t->stages;
+    for (int order = 1; order <= 8; order++)
+        for (int m = 0; m < order; m++) {
+            double v[DK_MAX_STAGES + 1], difference = 0;
+            for (int i = 0; i <= t->stages; i++) v[i] = 1;
+            for (int k = 1; k < order; k++)
+                for (int i = t->stages; i >= 0; i--) {
+                    double next = 0;
+                    for (int j = 0; j < i; j++) next += t->a[dkp_row(i) + j] * v[k <= m ? i : j];
+                    v[i] = next;
+                }
+            for (int i = 0; i <= t->stages; i++) difference += ((i < t->stages ? better[i] : 0) - embedded[i]) * v[i];
+            if (fabs(difference) > 1e-9) return order;
+        }
+    return 0;
+}
+
+static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
+    const dkp_phi_term term = {(unsigned char)row, (unsigned char)column, (unsigned char)k, weight, at};
+    if (m->terms == DKP_COUNT(m->term)) return 0;
+    m->term[m->terms++] = term;
+    m->given |= column == 0;
+    return 1;
+}
+
+/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
+static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
+    static const char *const digits = "0123456789abcdef";
+    int columns = m->stages ? m->stages : row;
+    double v, where = m->c[row];
+    if (strncmp(at, "by ", 3) == 0) {
+        for (at += 3; *at && strchr(digits, *at); at++) {
+            int j = (int)(strchr(digits, *at) - digits);
+            if (j < 1 || j >= columns) return NULL;
+            m->through[row] |= 1u << j;
+        }
+        *column = 0;
+        return at;
+    }
+    if (!dkp_read_fraction(&at, &v)) return NULL;
+    at += strspn(at, " ");
+    if (*at == ':') {
+        *column = v >= 0 && v < columns ? (int)v : -1;
+        return *column < 0 ? NULL : at + 1;
+    }
+    if (strncmp(at, "phi", 3) == 0) {
+        int k = at[3] - '0';
+        if (*column < 0 || k < 0 || k > 9) return NULL;
+        at += 4;
+        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
+        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
+    }
+    if (*stage || *column >= 0 || !(v > 0)) return NULL;
+    m->c[row] = v, *stage = 1;
+    return at;
+}
+
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
+    const char *at = text;
+    memset(m, 0, offsetof(dkp_phi_tableau, term));
+    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
+        int column = -1, stage = 0;
+        m->c[row] = 1;
+        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
+            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
+            if (!end) break;
+            at = end;
+        }
+        if (!stage && !m->stages) m->stages = row;
+        if (!*at && !stage) return DK_OK;
+        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
+                                   "\"%s\"",
+                                   row, at);
+        m->embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dkp_phi_tableau *m) {
+    return m->embedded || m->stages == 2;
+}
+
+/* ------------------------------------------------------------------------ >>samplers  Samplers */
+
+/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
+   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
+   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
+   ten of them as in their papers.
+
+   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
+   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
+   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
 
 /* Where noise injection splits a step: go down to `down` without noise, then add up * z. */
 typedef struct dkp_split {
@@ -4220,11 +4344,6 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
     r->x = x;
 }
 
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dkp_phi_tableau *m) {
-    return m->embedded || m->stages == 2;
-}
-
 static void dkp_record_exponential(dk_recorder *r) {
     dkp_phi_tableau method;
     if (!r->sampler.exponential) {
@@ -4249,14 +4368,6 @@ static double dkp_stage_at(dk_recorder *r, int k, int order) {
         dkr_refuse(r, k == 1 ? "sampler.alpha" : "sampler.alpha2", given, "> 0 and <= 1");
     if (given > 0) return given;
     return dkp_quirk(r, DK_QUIRK_TIME_UNIFORM | DK_QUIRK_TIME_QUADRATIC) ? dkp_stage_in_time(r, at) : at;
-}
-
-static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
-    const dkp_phi_term term = {(unsigned char)row, (unsigned char)column, (unsigned char)k, weight, at};
-    if (m->terms == DKP_COUNT(m->term)) return 0;
-    m->term[m->terms++] = term;
-    m->given |= column == 0;
-    return 1;
 }
 
 /* DPM-Solver-1, -2, -3 and DPM-Solver++ 1S, 2S, 3S; Lu et al. 2022, alg. 1-2 and app. B, Lu et al. 2022b, alg. 1. The usual
@@ -4315,6 +4426,46 @@ static void dkp_record_seeds(dk_recorder *r) {
     if (r->sampler.law != DK_LAW_SDE)
         dkr_refuse(r, "sampler.law", r->sampler.law, "DK_LAW_SDE: SEEDS follow its paths");
     dkp_record_stages(r, DKP_READS_SINGLESTEP, DKP_NOISE_PATH);
+}
+
+static dk_status dkp_check_table(const dk_table *t, char *message) {
+    if (!t || !t->level || !t->a || !t->b)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
+    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
+    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
+    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
+        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
+    const struct {
+        const char *name;
+        const double *v;
+        int count, level;
+    } lists[] = {{"level", t->level, t->steps + 1, 1},
+                 {"a", t->a, t->steps, 0},
+                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
+                 {"noise", t->noise, t->steps, 0},
+                 {"told", t->told, t->steps, 1}};
+    for (int k = 0; k < DKP_COUNT(lists); k++)
+        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
+            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
+            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
+                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
+        }
+    return DK_OK;
+}
+
+/* A table brings its grid. */
+static dk_status dkp_resolve_table(dk_config *c, char *message) {
+    const dk_table *t = (const dk_table *)c->sampler.user;
+    dk_grid *g = &c->grid;
+    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
+    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
+        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
+        if (c->steps > 0 && c->steps != t->steps)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
+    }
+    if (c->steps == 0) c->steps = t->steps;
+    return DK_OK;
 }
 
 /* y_{i+1} = a_i y_i + sum b_ij D_j + noise_i z_i, with as much history as there are steps. */
@@ -5556,6 +5707,9 @@ DKP_INLINE uint64_t dkp_double_bits(double v) {
     return bits;
 }
 
+/* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
+static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
+
 DKP_INLINE double dkp_double(uint64_t bits) {
     double v;
     memcpy(&v, &bits, sizeof v);
@@ -5856,7 +6010,7 @@ static double dkp_h_phi(int k, double h, int sign) {
     return k > 0 ? 1 / factorial : 0;
 }
 
-/* ----------------------------------------------------- >>text  Text: messages, names, settings */
+/* ---------------------------------------------- >>text  Numbers as text, messages, similar names */
 
 static void dkp_put(dkp_text *t, const char *s) {
     for (; *s; s++, t->length++)
@@ -6045,9 +6199,6 @@ DK_API const char *dk_status_text(dk_status status) {
 DK_API int dk_version(void) { return DK_VERSION; }
 
 DK_API const char *dk_message(const dk_config *c) { return c ? c->message : "config = NULL"; }
-
-/* From the bits: nothing is computed, so nothing traps where the host program lets floating point exceptions trap. */
-static int dkp_finite(double v) { return (dkp_double_bits(v) >> 52 & 0x7FF) < 0x7FF; }
 
 /* A decimal number at *text, which moves past it, whatever the locale: the double nearest to it. */
 static int dkp_read_real(const char **text, double *v) {
@@ -6702,7 +6853,7 @@ DK_API dk_status dk_noise_fill(const dk_noise_source *source, const dk_noise_req
     return dkp_fill(source, request, NULL, out);
 }
 
-/* ---------------------------------------------------------------------------- >>checks  Checks */
+/* ----------------------------------------------------------- >>fields  A config's fields by name */
 
 enum { DKP_WORD = 64 }; /* a name or a setting, with its closing zero */
 
@@ -7165,6 +7316,8 @@ static const char *dkp_choice(const char *choices, int i, size_t *length) {
     return choices;
 }
 
+/* --------------------------------------------------------------------- >>checks  What is refused */
+
 /* A limit: a number, or the name of a field of the same part or of the config. 0: it limits nothing. */
 static int dkp_read_limit(const char **at, const dkp_field *f, const dk_config *c, int above, double *limit) {
     char name[DKP_WORD];
@@ -7418,115 +7571,6 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
     return DK_OK;
 }
 
-/* A number, and what it is divided or multiplied by. */
-static int dkp_read_fraction(const char **text, double *v) {
-    double factor;
-    if (!dkp_read_real(text, v)) return 0;
-    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
-        if (++*text, !dkp_read_real(text, &factor)) return 0;
-        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
-    }
-    return dkp_finite(*v);
-}
-
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
-    const char *at = text ? text : "";
-    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
-        double sum = 0, *a = &t->a[dkp_row(row)];
-        int n = 0;
-        const char *end = at += strspn(at, " \t\n");
-        while (n < row && dkp_read_fraction(&end, &a[n]) && strchr(" \t\n|~", *end))
-            sum += a[n++], at = end += strspn(end, " \t\n");
-        if (n == row && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
-            return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
-        if (n == row && !*at) {
-            t->stages = row - embedded, t->embedded = embedded;
-            return DK_OK;
-        }
-        if (n < row || embedded || (*at != '|' && *at != '~'))
-            return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
-                                   row, at);
-        embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
-static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
-    static const char *const digits = "0123456789abcdef";
-    int columns = m->stages ? m->stages : row;
-    double v, where = m->c[row];
-    if (strncmp(at, "by ", 3) == 0) {
-        for (at += 3; *at && strchr(digits, *at); at++) {
-            int j = (int)(strchr(digits, *at) - digits);
-            if (j < 1 || j >= columns) return NULL;
-            m->through[row] |= 1u << j;
-        }
-        *column = 0;
-        return at;
-    }
-    if (!dkp_read_fraction(&at, &v)) return NULL;
-    at += strspn(at, " ");
-    if (*at == ':') {
-        *column = v >= 0 && v < columns ? (int)v : -1;
-        return *column < 0 ? NULL : at + 1;
-    }
-    if (strncmp(at, "phi", 3) == 0) {
-        int k = at[3] - '0';
-        if (*column < 0 || k < 0 || k > 9) return NULL;
-        at += 4;
-        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
-        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
-    }
-    if (*stage || *column >= 0 || !(v > 0)) return NULL;
-    m->c[row] = v, *stage = 1;
-    return at;
-}
-
-static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
-    const char *at = text;
-    memset(m, 0, offsetof(dkp_phi_tableau, term));
-    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
-        int column = -1, stage = 0;
-        m->c[row] = 1;
-        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
-            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
-            if (!end) break;
-            at = end;
-        }
-        if (!stage && !m->stages) m->stages = row;
-        if (!*at && !stage) return DK_OK;
-        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
-            return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
-                                   "\"%s\"",
-                                   row, at);
-        m->embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* The order of a tableau's better method: the power of the step that the two methods' difference begins with, in the terms
-   A^j c^m of a slope, j + m = order - 1. 0: no such term differs up to 8. */
-static int dkp_order_of(const dkp_tableau *t) {
-    const double *better = &t->a[dkp_row(t->stages)], *embedded = better + t->stages;
-    for (int order = 1; order <= 8; order++)
-        for (int m = 0; m < order; m++) {
-            double v[DK_MAX_STAGES + 1], difference = 0;
-            for (int i = 0; i <= t->stages; i++) v[i] = 1;
-            for (int k = 1; k < order; k++)
-                for (int i = t->stages; i >= 0; i--) {
-                    double next = 0;
-                    for (int j = 0; j < i; j++) next += t->a[dkp_row(i) + j] * v[k <= m ? i : j];
-                    v[i] = next;
-                }
-            for (int i = 0; i <= t->stages; i++) difference += ((i < t->stages ? better[i] : 0) - embedded[i]) * v[i];
-            if (fabs(difference) > 1e-9) return order;
-        }
-    return 0;
-}
-
 static dk_status dkp_check_sampler(dk_config *c, char *message) {
     dk_sampler *s = &c->sampler;
     dkp_tableau tableau = {1, 0, {0}};
@@ -7585,46 +7629,6 @@ static dk_status dkp_check_ramps(const dk_guidance *g, int steps, char *message)
                            steps);
 }
 
-static dk_status dkp_check_table(const dk_table *t, char *message) {
-    if (!t || !t->level || !t->a || !t->b)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, "sampler.user = 0: must be a dk_table with level, a and b");
-    if (t->steps < 1 || t->steps > 10000) return dkp_fail(message, "table.steps", t->steps, "1 .. 10000");
-    if (t->shared != 0 && t->shared != 1) return dkp_fail(message, "table.shared", t->shared, "0 or 1");
-    if (!(t->guidance >= 0 && dkp_finite(t->guidance)))
-        return dkp_fail(message, "table.guidance", t->guidance, "finite, >= 0");
-    const struct {
-        const char *name;
-        const double *v;
-        int count, level;
-    } lists[] = {{"level", t->level, t->steps + 1, 1},
-                 {"a", t->a, t->steps, 0},
-                 {"b", t->b, t->steps * (t->steps + 1) / 2, 0},
-                 {"noise", t->noise, t->steps, 0},
-                 {"told", t->told, t->steps, 1}};
-    for (int k = 0; k < DKP_COUNT(lists); k++)
-        for (int i = 0; lists[k].v && i < lists[k].count; i++) {
-            double v = lists[k].v[i], least = lists[k].level && i < t->steps ? 5e-324 : 0;
-            if (lists[k].level ? v >= least && v <= 1 : dkp_finite(v)) continue;
-            return dkp_fail_saying(message, DK_ERROR_CONFIG, "table.%s[%d] = %g: must be %s", lists[k].name, i, v,
-                                   !lists[k].level ? "finite" : least > 0 ? "> 0 and <= 1" : "0 .. 1");
-        }
-    return DK_OK;
-}
-
-/* A table brings its grid. */
-static dk_status dkp_resolve_table(dk_config *c, char *message) {
-    const dk_table *t = (const dk_table *)c->sampler.user;
-    dk_grid *g = &c->grid;
-    if (dkp_check_table(t, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (!g->spacing && !g->name && !g->levels && !g->level_count && !g->unit) {
-        g->spacing = DK_SPACING_LEVELS, g->levels = t->level, g->level_count = t->steps + 1, g->unit = DK_UNIT_FLOW;
-        if (c->steps > 0 && c->steps != t->steps)
-            return dkp_fail_saying(message, DK_ERROR_CONFIG, "steps = %d: must be 0, or %d as the table has", c->steps, t->steps);
-    }
-    if (c->steps == 0) c->steps = t->steps;
-    return DK_OK;
-}
-
 /* A phase's sampler and guidance are checked in the place of the config's, where they stay for the phases behind it. */
 static dk_status dkp_check_phase(dk_config *c, const dk_phase *p, const dk_guidance *own, int controlled, char *message) {
     const int by_level = p->step == 0, steps = dkp_way_steps(c);
@@ -7670,6 +7674,46 @@ static dk_status dkp_check_phases(dk_config *c, char *message) {
     c->sampler = sampler, c->guidance = guidance;
     return status;
 }
+
+static dk_noise_request dkp_noise_of_config(const dk_config *c) {
+    dk_noise_request q;
+    memset(&q, 0, sizeof q);
+    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
+    q.seeds = c->seeds;
+    return q;
+}
+
+/* Its numbers, and what a generator of another program cannot do. */
+static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, char *message) {
+    const int skip = s == &c->noise ? 5 : 0, other = s->kind > DK_NOISE_BROWNIAN, gpu = DKP_ON_GPU(s->kind); /* "step_" */
+    const char *const none = "left out (0): the noise source has no such number";
+    const dk_noise_request q = dkp_noise_of_config(c);
+    const dkp_generator *generator;
+    if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);
+    if (s->fn && s->kind > DK_NOISE_PHILOX)
+        return dkp_fail(message, &"step_noise"[skip], (int)s->kind, "0 (default) with a noise function of your own");
+    if (s->bits && !(other && (s->bits == 32 || s->bits == 64)))
+        return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
+    if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
+        return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
+    if (s->fn && s->seed_offset)
+        return dkp_fail(message, &"step_noise.seed_offset"[skip], s->seed_offset, "0 with a noise function of your own");
+    if (!(generator = dkp_generator_of(s))) return DK_OK;
+    if (c->first_sample > 0 && !c->seeds)
+        return dkp_fail(message, "first_sample", (double)c->first_sample,
+                        "0 where one generator makes the whole batch (or use seeds)");
+    for (size_t b = 0; b < (c->seeds ? (size_t)c->batch : 1); b++)
+        if (dkp_seed_of(s, &q, b) > generator->largest_seed)
+            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
+                            "below 2^32 for noise = numpy");
+    return DK_OK;
+}
+#undef DKP_OF_BITS
+#undef DKP_OF_GPU
+#undef DKP_ON_GPU
+#undef DKP_NOISE_WORDS
+
+/* --------------------------------------------------------------------------- >>resolve  Defaults */
 
 static dk_spacing dkp_default_spacing(const dk_config *c) {
     const dk_sampler *s = &c->sampler;
@@ -7784,44 +7828,6 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     return DK_OK;
 }
 
-static dk_noise_request dkp_noise_of_config(const dk_config *c) {
-    dk_noise_request q;
-    memset(&q, 0, sizeof q);
-    q.batch = c->batch, q.dim = c->dim, q.seed = c->seed, q.first_sample = c->first_sample,
-    q.seeds = c->seeds;
-    return q;
-}
-
-/* Its numbers, and what a generator of another program cannot do. */
-static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, char *message) {
-    const int skip = s == &c->noise ? 5 : 0, other = s->kind > DK_NOISE_BROWNIAN, gpu = DKP_ON_GPU(s->kind); /* "step_" */
-    const char *const none = "left out (0): the noise source has no such number";
-    const dk_noise_request q = dkp_noise_of_config(c);
-    const dkp_generator *generator;
-    if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);
-    if (s->fn && s->kind > DK_NOISE_PHILOX)
-        return dkp_fail(message, &"step_noise"[skip], (int)s->kind, "0 (default) with a noise function of your own");
-    if (s->bits && !(other && (s->bits == 32 || s->bits == 64)))
-        return dkp_fail(message, &"step_noise.bits"[skip], s->bits, other ? DKP_OF_BITS : none);
-    if (s->threads && !(gpu && s->threads > 0 && s->threads % 256 == 0))
-        return dkp_fail(message, &"step_noise.threads"[skip], s->threads, gpu ? DKP_OF_GPU : none);
-    if (s->fn && s->seed_offset)
-        return dkp_fail(message, &"step_noise.seed_offset"[skip], s->seed_offset, "0 with a noise function of your own");
-    if (!(generator = dkp_generator_of(s))) return DK_OK;
-    if (c->first_sample > 0 && !c->seeds)
-        return dkp_fail(message, "first_sample", (double)c->first_sample,
-                        "0 where one generator makes the whole batch (or use seeds)");
-    for (size_t b = 0; b < (c->seeds ? (size_t)c->batch : 1); b++)
-        if (dkp_seed_of(s, &q, b) > generator->largest_seed)
-            return dkp_fail(message, c->seeds ? "an element of seeds" : "seed", (double)dkp_seed_of(s, &q, b),
-                            "below 2^32 for noise = numpy");
-    return DK_OK;
-}
-#undef DKP_OF_BITS
-#undef DKP_OF_GPU
-#undef DKP_ON_GPU
-#undef DKP_NOISE_WORDS
-
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
@@ -7855,6 +7861,8 @@ DK_API dk_status dk_resolve(dk_config *c) {
     if (status == DK_OK) status = dkp_resolve_data(c, c->message);
     return status == DK_OK ? dkp_check_levels(c, NULL, c->message) : status;
 }
+
+/* ---------------------------------------------------------- >>settings  Names and values by text */
 
 static int dkp_parse_choice(const char *choices, const char *s) {
     size_t n;
