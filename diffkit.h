@@ -6866,8 +6866,7 @@ enum {
     DKP_OF_GRID = 16,
     DKP_OF_SAMPLER = 32,
     DKP_OF_GUIDANCE = 64,
-    DKP_OF_NOISE = 128,
-    DKP_OF_ALL = 255
+    DKP_OF_ALL = 127
 };
 
 /* A field that can be set by name. */
@@ -6918,7 +6917,7 @@ static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale
    these words; b a bit of a word; n a part by its name; w a way by its name; s a list of scales. Not to be set as text: q a word
    of bits; l how many levels a list has; f whether there is a function or text. Texts are what messages say and what is checked:
    see dkp_allowed. The rows of network_schedule and step_noise stand for schedule and noise, too. In DKP_FACTS s is the schedule
-   of the part that is looked at, noise the kind of its noise. */
+   of the part that is looked at. */
 /* clang-format off */
 #define DKP_FACTS(X) \
     X(BETAS, s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod) \
@@ -6931,9 +6930,7 @@ static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale
     X(CONTROL, dkp_controlled(c)) \
     X(ZERO_STAR, c->guidance.zero_star) \
     X(PARTS, c->guidance.zero_star || c->guidance.projected) \
-    X(QUANTILE, c->guidance.quantile > 0) \
-    X(GENERATOR, noise > DK_NOISE_BROWNIAN) /* another program's */ \
-    X(GPU, DKP_ON_GPU(noise))
+    X(QUANTILE, c->guidance.quantile > 0)
 #define DKP_FACT(name, holds) , DKP_IF_##name
 enum {
     DKP_IF_SPACING = (int)DK_FAMILY_COUNT, /* and DK_SPACING_... */
@@ -6963,7 +6960,7 @@ enum {
 #endif
 /* Of steps_offset, as diffusers calls it, and timesteps 0, r, 2r ..., r = T/steps. */
 #define DKP_OFFSETS ">= 0, and with the last of steps below schedule.timesteps (steps_offset)"
-/* Texts that dkp_resolve_data uses, too. It checks these numbers by code, so that a program which only runs plans needs no table. */
+/* Texts that dkp_resolve_data uses, too. It checks data and noise by code, so that a program which only runs plans needs no table. */
 #define DKP_OF_BATCH "1 .. 357913941 (0: 1)"
 #define DKP_OF_THREADS "0 .. 65536"
 #define DKP_OF_BITS "0, 32 or 64"
@@ -6980,8 +6977,8 @@ enum {
     X('i', "unchecked", unchecked, 0, "0 or 1")
 #define DKP_NOISE_FIELDS(X) \
     X('c', "step_noise", step_noise.kind, 0, DKP_NOISE_WORDS) \
-    X('i', "step_noise.bits", step_noise.bits, DKP_IF(GENERATOR), DKP_OF_BITS) \
-    X('i', "step_noise.threads", step_noise.threads, DKP_IF(GPU), DKP_OF_GPU) \
+    X('i', "step_noise.bits", step_noise.bits, 0, DKP_OF_BITS) \
+    X('i', "step_noise.threads", step_noise.threads, 0, DKP_OF_GPU) \
     X('i', "step_noise.seed_offset", step_noise.seed_offset, 0, "a whole number")
 #define DKP_SCHEDULE_FIELDS(X) \
     X('n', "network_schedule", network_schedule, 0, "a name") \
@@ -7194,7 +7191,7 @@ typedef struct dkp_fields {
 static const dkp_fields dkp_parts[] = {
     DKP_PART(DATA, DATA, 0, 0),
     DKP_PART(DATA, NOISE, 5, offsetof(dk_config, step_noise) - offsetof(dk_config, noise)), /* "step_" */
-    DKP_PART(NOISE, NOISE, 0, 0),
+    DKP_PART(DATA, NOISE, 0, 0),
     DKP_PART(SCHEDULE, SCHEDULE, 8, offsetof(dk_config, network_schedule) - offsetof(dk_config, schedule)), /* "network_" */
     DKP_PART(NETWORK, SCHEDULE, 0, 0),
     DKP_PART(PLAN, PLAN, 0, 0),
@@ -7240,7 +7237,6 @@ static uint64_t dkp_facts(const dk_config *c, int of) {
     const dk_schedule *s = of == DKP_OF_NETWORK ? &c->network_schedule : &c->schedule;
     const int family = !s->family && s == &c->schedule ? (int)DK_FAMILY_FLOW : (int)s->family;
     const int spacing = (int)c->grid.spacing;
-    const dk_noise_kind noise = of == DKP_OF_NOISE ? c->step_noise.kind : c->noise.kind;
     uint64_t all = 0;
     if (family >= 0 && family < (int)DK_FAMILY_COUNT) all |= (uint64_t)1 << family;
     if (spacing >= 0 && spacing < (int)DK_SPACING_COUNT) all |= (uint64_t)1 << (DKP_IF_SPACING + spacing);
@@ -7268,9 +7264,8 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
 
 /* The message for a field that is set although the config has no use for it. */
 static const char *dkp_lacking(const dkp_field *f) {
-    return f->of == DKP_OF_GRID                          ? "left out (0): the grid's spacing has no such number"
-           : f->of & (DKP_OF_SCHEDULE | DKP_OF_NETWORK) ? "left out (0): the schedule has no such number"
-                                                         : "left out (0): the noise source has no such number";
+    return f->of == DKP_OF_GRID ? "left out (0): the grid's spacing has no such number"
+                                : "left out (0): the schedule has no such number";
 }
 
 /* "sampler." may be missing, and is in lists. */
@@ -7978,15 +7973,12 @@ static int dkp_set_field_of(dk_config *c, const dkp_field *f, const char *value)
     return good;
 }
 
-/* Sets what a row of a table says; fields that `of` leaves out are passed over. Whether all could be set. */
-static int dkp_settings(dk_config *c, const char *settings, int of) {
+/* Sets what a row of a table says; fields that `of` leaves out are passed over. */
+static void dkp_settings(dk_config *c, const char *settings, int of) {
     char word[DKP_WORD], *value;
-    int good = 1;
     dkp_field f;
     while (dkp_next_setting(&settings, word, &value))
-        good = good && value && dkp_find_field(c, word, &f) &&
-               (!(f.of & of) || (dkp_fits(c, &f) && dkp_set_field(c, &f, value)));
-    return good;
+        if (dkp_find_field(c, word, &f) && f.of & of) dkp_set_field(c, &f, value);
 }
 
 /* What a row of the table of samplers stands for. */
@@ -10032,7 +10024,7 @@ static uint64_t dkp_hash_config(const dk_run *run) {
     const dk_config *c = &run->config;
     uint64_t h = 0xCBF29CE484222325u;
     if (!dkp_plan_of(run)->attempt) return dkp_plan_hash(dkp_plan_of(run));
-    for (dkp_field f = dkp_no_field; dkp_next_field(&f, DKP_OF_ALL & ~(DKP_OF_DATA | DKP_OF_NOISE));)
+    for (dkp_field f = dkp_no_field; dkp_next_field(&f, DKP_OF_ALL & ~DKP_OF_DATA);)
         h = dkp_hash_real(h, dkp_field_value(c, &f));
     for (int i = 0; i <= c->steps; i++) {
         dk_level l = dkp_grid_level(c, i);

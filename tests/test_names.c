@@ -444,7 +444,7 @@ static void one_door_sets_everything(void **state) {
         {"dim=0", "setting \"dim=0\": must be >= 1"},
         {"seed=18446744073709551616", "setting \"seed=18446744073709551616\": must be a whole number below 2^64"},
         {"seed=-1", "setting \"seed=-1\": must be a whole number below 2^64"},
-        {"noise.bits=64", "setting \"noise.bits=64\": must be left out (0): the noise source has no such number"},
+        {"noise.bits=16", "setting \"noise.bits=16\": must be 0, 32 or 64"},
         {"schedule=edm schedule.shift=3", "setting \"schedule.shift=3\": must be left out (0): the schedule has no such number"},
         {"network_schedule=edm network_schedule.shift=3",
          "setting \"network_schedule.shift=3\": must be left out (0): the schedule has no such number"},
