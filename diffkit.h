@@ -6922,6 +6922,7 @@ static int dkp_scale_at(const dk_guidance *g, int step, int steps, double *scale
 #define DKP_FACTS(X) \
     X(BETAS, s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod) \
     X(BETA_ENDS, s->family == DK_FAMILY_VP_DISCRETE && !s->alphas_cumprod && dkp_spaced_betas(s->betas)) \
+    X(NO_LEVELS, c->grid.spacing < DK_SPACING_CUSTOM) \
     X(NO_RANGE, !dkp_ranged(&c->grid)) \
     X(TO_1, dkp_flow_unit(s)) /* u is at most 1 */ \
     X(BEYOND_1, !dkp_flow_unit(s)) \
@@ -6937,7 +6938,8 @@ enum {
     DKP_IF_LAST = DKP_IF_SPACING + (int)DK_SPACING_COUNT - 1 DKP_FACTS(DKP_FACT)
 };
 #undef DKP_FACT
-#define DKP_FAMILY(name) (uint64_t)1 << DK_FAMILY_##name
+#define DKP_FAMILY(name) ((uint64_t)1 << DK_FAMILY_##name)
+#define DKP_FAMILIES_BUT(name) ((((uint64_t)1 << DK_FAMILY_COUNT) - 1) ^ DKP_FAMILY(name))
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
 #define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
 #ifdef DK_NO_PEERS
@@ -7001,8 +7003,11 @@ enum {
     X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
     X('i', "network_schedule.zero_terminal_snr", network_schedule.zero_terminal_snr, DKP_FAMILY(VP_DISCRETE), "0 or 1") \
     X('q', "network_schedule.quirks", network_schedule.quirks, DKP_QUIRK_SCHEDULE, "bits of DK_QUIRK_... that are a schedule's") \
-    X('r', "network_schedule.t_min", network_schedule.t_min, 0, "within the family's times") \
-    X('r', "network_schedule.t_max", network_schedule.t_max, 0, "within the family's times, > t_min")
+    X('i', "network_schedule.quirks", network_schedule.quirks, DKP_FAMILIES_BUT(VP_DISCRETE), "0 but for a discrete schedule") \
+    X('f', "network_schedule.alphas_cumprod", network_schedule.alphas_cumprod, DKP_FAMILY(VP_DISCRETE), "set by the program") \
+    X('f', "network_schedule.fn", network_schedule.fn, DKP_FAMILY(CUSTOM), "set by the program") \
+    X('r', "network_schedule.t_min", network_schedule.t_min, DKP_FAMILIES_BUT(DEFAULT), "within the family's times") \
+    X('r', "network_schedule.t_max", network_schedule.t_max, DKP_FAMILIES_BUT(DEFAULT), "within the family's times, > t_min")
 #define DKP_UNITS "default|t|sigma|flow|lambda|c_noise|data|angle"
 #define DKP_PLAN_FIELDS(X) \
     X('i', "steps", steps, 0, "1 .. 1000000") \
@@ -7058,6 +7063,7 @@ enum {
 #define DKP_GRID_FIELDS(X) \
     X('c', "grid.spacing", grid.spacing, 0, "default" DK_SPACINGS(DKP_GRID_WORD) "|custom|resample|levels") \
     X('c', "grid.unit", grid.unit, 0, DKP_UNITS) \
+    X('c', "grid.unit", grid.unit, DKP_IF(NO_LEVELS), "default: it is for lists of levels") \
     X('c', "grid.final", grid.final, 0, "default|zero|min|value|replace|last") \
     X('c', "grid.rounding", grid.rounding, 0, "none|nearest|down") \
     X('c', "grid.partial", grid.partial, 0, "slice|stretch|level|up|more") \
@@ -7100,6 +7106,8 @@ enum {
     X('i', "grid.rising", grid.rising, 0, "0 or 1") \
     X('i', "grid.travel", grid.travel, 0, "0 or 1") \
     X('f', "grid.levels", grid.levels, 0, "set by the program: dk_grid_levels") \
+    X('f', "grid.levels", grid.levels, DKP_IF(NO_LEVELS), "0 but for lists of levels") \
+    X('f', "grid.fn", grid.fn, DKP_SPACED(CUSTOM), "set by the program") \
     X('l', "grid.level_count", grid.level_count, DKP_SPACED(RESAMPLE), "2 .. 1000000, as many as grid.levels has") \
     X('l', "grid.level_count", grid.level_count, DKP_SPACED(LEVELS) | DKP_SPACED(CUSTOM), "as many as grid.levels has") \
     X('r', "grid.sigma_max", grid.sigma_max, DKP_IF(NO_RANGE), "0: this spacing has no range") \
@@ -7201,6 +7209,7 @@ static const dkp_fields dkp_parts[] = {
     {0, 0, 0, 0, NULL, NULL}};
 #undef DKP_PART
 #undef DKP_FAMILY
+#undef DKP_FAMILIES_BUT
 #undef DKP_SPACED
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
@@ -7264,8 +7273,8 @@ static int dkp_has_number(uint64_t facts, const dkp_field *number) {
 
 /* The message for a field that is set although the config has no use for it. */
 static const char *dkp_lacking(const dkp_field *f) {
-    return f->of == DKP_OF_GRID ? "left out (0): the grid's spacing has no such number"
-                                : "left out (0): the schedule has no such number";
+    return f->of == DKP_OF_GRID ? "left out (0): the grid's spacing has no use for it"
+                                : "left out (0): the schedule has no use for it";
 }
 
 /* "sampler." may be missing, and is in lists. */
@@ -7421,22 +7430,16 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     const int discrete = s->family == DK_FAMILY_VP_DISCRETE, custom = s->family == DK_FAMILY_CUSTOM;
     if (!s->family && s->name) return dkp_fail_unknown(message, &"network_schedule"[skip], s->name, s->unknown);
     if (dkp_check_fields(c, net ? DKP_OF_NETWORK : DKP_OF_SCHEDULE, message) != DK_OK) return DK_ERROR_CONFIG;
-    if (!s->family && (s->t_min != 0 || s->t_max != 0 || s->quirks || s->alphas_cumprod || s->fn))
-        return dkp_fail_word(message, "network_schedule.family", 0,
-                             "another where t_min, t_max, quirks, alphas_cumprod or fn is set");
     if (!s->family) return DK_OK;
-    for (int k = 0; discrete && s->alphas_cumprod && k < s->timesteps; k++) {
+    for (int k = 0; s->alphas_cumprod && k < s->timesteps; k++) {
         double here = s->alphas_cumprod[k], before = k ? s->alphas_cumprod[k - 1] : 1;
         if (!(here < before) || !(here > 0 || (here >= 0 && k == s->timesteps - 1)))
             return dkp_fail(message, &"network_schedule.alphas_cumprod"[skip], here,
                             "strictly falling between 1 and 0, and 0 only at the end");
     }
     const double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
-    const char *wrong = !discrete && s->alphas_cumprod ? "network_schedule.alphas_cumprod: must be NULL but for a discrete schedule"
-                        : custom && !s->fn             ? "network_schedule.fn = NULL: must be a function for a custom schedule"
-                        : !custom && s->fn             ? "network_schedule.fn: must be NULL but for a custom schedule"
-                                                       : NULL;
-    if (wrong) return dkp_fail_text(message, DK_ERROR_CONFIG, wrong + skip);
+    if (custom && !s->fn)
+        return dkp_fail_text(message, DK_ERROR_CONFIG, &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]);
     if (!(s->t_min >= low && s->t_min <= high))
         return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
     if (!(s->t_max > s->t_min && s->t_max <= high))
@@ -7497,8 +7500,6 @@ static dk_status dkp_check_grid(const dk_config *c, char *message) {
     if (g->rounding && !rounds)
         return dkp_fail_word(message, "grid.rounding", (double)g->rounding,
                              "none: it is for leading, trailing and linspace, and with a range for VP discrete");
-    if (g->unit && !listed && !resampled && g->spacing != DK_SPACING_CUSTOM)
-        return dkp_fail_word(message, "grid.unit", (double)g->unit, "default: it is for lists of levels");
     if (g->quirks & DK_QUIRK_SIGMA_LINEAR && !counts)
         return dkp_fail(message, "grid.sigma_linear", 1, "0 but for a grid that counts timesteps");
     if (g->quirks & DK_QUIRK_SPARE_LEVEL && listed) return dkp_fail(message, "grid.spare", 1, "0: levels are taken verbatim");
@@ -7681,7 +7682,7 @@ static dk_noise_request dkp_noise_of_config(const dk_config *c) {
 /* Its numbers, and what a generator of another program cannot do. */
 static dk_status dkp_check_source(const dk_config *c, const dk_noise_source *s, char *message) {
     const int skip = s == &c->noise ? 5 : 0, other = s->kind > DK_NOISE_BROWNIAN, gpu = DKP_ON_GPU(s->kind); /* "step_" */
-    const char *const none = "left out (0): the noise source has no such number";
+    const char *const none = "left out (0): the noise source has no use for it";
     const dk_noise_request q = dkp_noise_of_config(c);
     const dkp_generator *generator;
     if ((unsigned)s->kind >= DK_NOISE_COUNT) return dkp_fail(message, &"step_noise"[skip], (int)s->kind, DKP_NOISE_WORDS);

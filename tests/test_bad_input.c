@@ -419,7 +419,10 @@ static void lists_and_tables_are_checked(void **state) {
                         gap[4] = {3, (double)NAN, 1, 0.5};
     const dk_grid own = dk_grid_levels(levels, DK_UNIT_SIGMA);
     dk_grid nothing = dk_grid_levels(NULL, DK_UNIT_SIGMA), no_function = dk_grid_named("gits"), other = dk_grid_named("uniform");
-    no_function.fn = NULL, other.a = 5;
+    dk_grid with_levels = other, with_function = other, no_way = own, two_ways = own;
+    const dk_way none = {NULL}, repaint = {dk_repaint_level};
+    no_function.fn = NULL, with_levels.levels = levels, with_function.fn = dk_grid_named("gits").fn, other.a = 5;
+    no_way.way = &none, two_ways.way = &repaint, two_ways.travel = 1;
     const struct {
         const char *schedule;
         dk_grid grid;
@@ -437,6 +440,11 @@ static void lists_and_tables_are_checked(void **state) {
         {"edm", own, "grid.final=zero", "grid.final = zero: must be 0: levels are taken verbatim"},
         {"edm", own, "grid.shift=2", "grid.shift = 2: must be 0: levels are taken verbatim"},
         {"edm", own, "grid.terminal=0.1", "grid.terminal = 0.1: must be 0: levels are taken verbatim"},
+        {"edm", own, "grid.spare=1", "grid.spare = 1: must be 0: levels are taken verbatim"},
+        {"edm", no_way, "", "grid.way->level = NULL: must be a function"},
+        {"edm", two_ways, "", "grid.travel = 1: must be 0 with grid.way"},
+        {"edm", with_levels, "", "grid.levels = 1: must be 0 but for lists of levels"},
+        {"edm", with_function, "", "grid.fn = 1: must be left out (0): the grid's spacing has no use for it"},
         {"edm", own, "grid.sigma_max=2", "grid.sigma_max = 2: must be 0: this spacing has no range"},
         {"edm", own, "grid.sigma_min=2", "grid.sigma_min = 2: must be 0: this spacing has no range"},
         {"edm", own, "grid.strength=0.5 grid.partial=level", "grid.partial = level: must be another: to begin"},
@@ -448,7 +456,7 @@ static void lists_and_tables_are_checked(void **state) {
         {"vp_linear", dk_grid_named("lcm"), "grid.original_steps=2",
          "steps = 3: must be at most grid.original_steps"},
         {"vp_linear", no_function, "", "grid.fn = NULL: must be a function for a custom spacing"},
-        {"vp_linear", other, "", "grid.a = 5: must be left out (0): the grid's spacing has no such number"},
+        {"vp_linear", other, "", "grid.a = 5: must be left out (0): the grid's spacing has no use for it"},
         {"vp_linear", dk_grid_named("gits"), "grid.coefficient=1.1",
          "grid.a = 1.1: must be a number that the grid's function"},
     };

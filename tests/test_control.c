@@ -376,6 +376,8 @@ static void a_tableau_says_the_order_of_its_error(void **state) {
     assert_int_equal(c.sampler.order, 2);
     c.sampler.order = 0, c.sampler.exponential = "1 | 1: 1 phi2 ~", c.sampler.control.rtol = 1e-3;
     refused(c, "sampler.order = 0: must be the order of the better of its two methods, with step-size control");
+    c.sampler.exponential = NULL, c.sampler.tableau = "1 | 1/2 1/2 ~ 1/2 1/2 0"; /* its two methods are one */
+    refused(c, "sampler.order = 0: must be the order of the better of its two methods, with step-size control");
 }
 
 static void a_plan_of_one_attempt_is_for_reading(void **state) {

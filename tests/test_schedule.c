@@ -236,7 +236,7 @@ static void numbers_of_other_families_are_refused(void **state) {
                 snprintf(set, sizeof set, "%s.%s=%s", schedule, words[k], k == 7 ? "cosine" : k == 8 ? "500" : "0.5");
                 snprintf(want, sizeof want, "%s.%s = ", schedule, words[k]);
                 int refused = dk_resolve(&c) != DK_OK && strstr(c.message, want) != NULL &&
-                              strstr(c.message, ": must be left out (0): the schedule has no such number") != NULL;
+                              strstr(c.message, ": must be left out (0): the schedule has no use for it") != NULL;
                 if (refused == (strstr(used[f][1], words[k]) != NULL))
                     fail_msg("%s, %s: \"%s\"", used[f][0], want, dk_message(&c));
                 if (refused) assert_int_equal(dk_config_set(&set_by_text, set), DK_ERROR_CONFIG);
@@ -244,7 +244,7 @@ static void numbers_of_other_families_are_refused(void **state) {
     dk_config c = check_config("flow", "euler", 3);
     c.network_schedule.shift = 3;
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be left out (0): the schedule has no such number"));
+    assert_non_null(strstr(c.message, "network_schedule.shift = 3: must be left out (0): the schedule has no use for it"));
     c = check_config("flow", "euler", 3);
     assert_int_equal(dk_config_set(&c, "schedule.beta_max=0.1 schedule.betas=linear schedule.beta_min=0.01 "
                                        "schedule.timesteps=10 schedule.family=vp_discrete"),
@@ -1066,6 +1066,16 @@ static void messages_say_field_value_and_what_is_allowed(void **state) {
         &c, "schedule.alphas_cumprod = 0.6: must be strictly falling between 1 and 0, and 0 only at the end");
     c = check_config("flow", "euler", 3), c.network_schedule = dk_vp(0, 20);
     expect_refused(&c, "network_schedule.beta_min = 0: must be > 0");
+    c = check_config("flow", "euler", 3), c.schedule.alphas_cumprod = rises;
+    expect_refused(&c, "schedule.alphas_cumprod = 1: must be left out (0): the schedule has no use for it");
+    c = check_config("flow", "euler", 3), c.schedule.fn = parabola;
+    expect_refused(&c, "schedule.fn = 1: must be left out (0): the schedule has no use for it");
+    c = check_config("flow", "euler", 3), c.network_schedule.t_max = 0.5;
+    expect_refused(&c, "network_schedule.t_max = 0.5: must be left out (0): the schedule has no use for it");
+    c = check_config("flow", "euler", 3), c.schedule.quirks = DK_QUIRK_FLOAT_TABLE;
+    expect_refused(&c, "schedule.quirks = 1048576: must be 0 but for a discrete schedule");
+    c = check_config("flow", "euler", 3), c.network_schedule.quirks = DK_QUIRK_FLOAT_TABLE;
+    expect_refused(&c, "network_schedule.quirks = 1048576: must be 0 but for a discrete schedule");
     c = check_config("flow", "euler", 3), c.grid = dk_grid_levels(NULL, DK_UNIT_T);
     expect_refused(&c, "grid.levels = NULL: must be steps + 1 numbers");
     c.grid = dk_grid_levels(levels, DK_UNIT_SIGMA), c.grid.shift = 3;

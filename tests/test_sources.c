@@ -610,9 +610,9 @@ static void what_cannot_be_drawn_is_refused(void **state) {
          "setting \"step_noise.threads=100\": must be a multiple of 256 (0: no limit)"},
         {"step_noise.seed_offset=1", 0, 0,
          "step_noise.seed_offset = 1: must be 0 with step_noise = default"},
-        {"noise.bits=64", 0, 0, "noise.bits = 64: must be left out (0): the noise source has no such number"},
+        {"noise.bits=64", 0, 0, "noise.bits = 64: must be left out (0): the noise source has no use for it"},
         {"noise=torch_cpu noise.threads=256", 0, 0,
-         "noise.threads = 256: must be left out (0): the noise source has no such number"},
+         "noise.threads = 256: must be left out (0): the noise source has no use for it"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
