@@ -7313,11 +7313,20 @@ static double dkp_field_value(const dk_config *c, const dkp_field *f) {
     return dkp_number_at((const char *)c + f->at, f);
 }
 
-/* Word number i of "one|two|three", and its length, 0 if there are fewer. */
+/* Word number i of "one|two|three" or "one two three", and its length, 0 if there are fewer. What is behind ; or : is no word. */
 static const char *dkp_choice(const char *choices, int i, size_t *length) {
-    for (; i > 0 && *choices && *choices != ';'; i--) choices += strcspn(choices, "|;"), choices += *choices == '|';
-    *length = strcspn(choices, "|;");
+    while ((*length = strcspn(choices, "| ;:")) > 0 && i-- > 0) choices += *length, choices += strspn(choices, "| ");
     return choices;
+}
+
+/* The number of a word among these, or -1. */
+static int dkp_find_choice(const char *choices, const char *s) {
+    size_t n;
+    for (int i = 0;; i++) {
+        const char *word = dkp_choice(choices, i, &n);
+        if (!n) return -1;
+        if (n == strlen(s) && memcmp(word, s, n) == 0) return i;
+    }
 }
 
 /* --------------------------------------------------------------------- >>checks  What is refused */
@@ -7447,18 +7456,11 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     return custom ? dkp_check_custom(s, net, message) : DK_OK;
 }
 
-static int dkp_among(const char *words, const char *word) {
-    size_t n = strlen(word);
-    for (const char *at = words; (at = strstr(at, word)) != NULL; at += n)
-        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n])) return 1;
-    return 0;
-}
-
 /* Whether a recording function that reads the fields of these words reads this one, by whatever name. */
 static int dkp_field_is_read(const dkp_field *f, const char *words) {
     dkp_field g = dkp_no_field;
     while (dkp_next_field(&g, DKP_OF_SAMPLER))
-        if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && dkp_among(words, dkp_short_name(&g)))
+        if (g.at == f->at && (f->kind != 'b' || g.facts == f->facts) && dkp_find_choice(words, dkp_short_name(&g)) >= 0)
             return 1;
     return 0;
 }
@@ -7484,7 +7486,7 @@ DK_API void dkr_reads(dk_recorder *r, const char *fields) {
         dkp_put(&t, "churn");
         dkr_refuse(r, f.name, v, allowed);
     }
-    if (s->plain_last > 0 && s->plain_last < 1 && !dkp_among(fields, "corrector"))
+    if (s->plain_last > 0 && s->plain_last < 1 && dkp_find_choice(fields, "corrector") < 0)
         dkr_refuse(r, "sampler.plain_last", s->plain_last, "0 or 1 but for multistep methods");
 }
 
@@ -7860,15 +7862,6 @@ DK_API dk_status dk_resolve(dk_config *c) {
 
 /* ---------------------------------------------------------- >>settings  Names and values by text */
 
-static int dkp_parse_choice(const char *choices, const char *s) {
-    size_t n;
-    for (int i = 0;; i++) {
-        const char *word = dkp_choice(choices, i, &n);
-        if (!n) return -1;
-        if (n == strlen(s) && memcmp(word, s, n) == 0) return i;
-    }
-}
-
 static int dkp_parse_whole(const char *s, uint64_t most, uint64_t *v) {
     for (*v = 0; *s >= '0' && *s <= '9'; s++) {
         uint64_t digit = (uint64_t)(*s - '0');
@@ -7919,7 +7912,7 @@ static int dkp_set_field(dk_config *c, const dkp_field *f, const char *value) {
         else memcpy(to, &size, sizeof size);
         return f->kind == 'u' || size > 0;
     case 'c':
-        whole = dkp_parse_choice(f->allowed, value);
+        whole = dkp_find_choice(f->allowed, value);
         memcpy(to, &whole, sizeof whole);
         return whole >= 0;
     default: break;
@@ -8064,8 +8057,10 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
             if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
-            int broken = f.kind == 'i' && strchr(value, '.');
-            if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number" : f.allowed);
+            const char *end = value;
+            double v;
+            int broken = f.kind == 'i' && dkp_read_real(&end, &v) && !*end && dkp_allowed(&f, NULL, v); /* but no int */
+            if (f.kind != 'n') return dkp_fail_setting(c->message, word, value, broken ? "a whole number below 2^31" : f.allowed);
             memcpy(c->message, set.message, sizeof c->message);
             return DK_ERROR_CONFIG;
         }
@@ -12401,7 +12396,7 @@ static const char *dkp_read_value(const dkp_field *key, char type, const char *t
         return type == 'w' ? NULL : "true|false|null";
     }
     if (kind == 'c') {
-        if (type != 's' || (choice = dkp_parse_choice(key->allowed, text)) < 0) return key->allowed;
+        if (type != 's' || (choice = dkp_find_choice(key->allowed, text)) < 0) return key->allowed;
         *v = choice;
         return NULL;
     }
