@@ -6944,6 +6944,7 @@ enum {
 #define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
 #ifdef DK_NO_PEERS
 #define DKP_NOISE_WORDS "default|philox|brownian"
+#define DKP_WAYS "none: DK_NO_PEERS leaves out those with a name"
 #define DKP_ON_GPU(kind) 0
 #define DKP_PEER_NAMES(X)
 #define DKP_QUIRK_FIELDS(X) \
@@ -6951,6 +6952,7 @@ enum {
     X('r', "sampler.quirk", sampler.quirk, 0, "0: DK_NO_PEERS leaves it out")
 #else
 #define DKP_NOISE_WORDS "default|philox|brownian|torch_cpu|torch_cuda|numpy|torchsde"
+#define DKP_WAYS "none, repaint or a1111_restart"
 #define DKP_ON_GPU(kind) ((kind) == DK_NOISE_TORCH_CUDA)
 #define DKP_PEER_NAMES(X) X('n', "model", message, 0, "a name")
 #define DKP_QUIRK_FIELD(X, bit, number, text) X('b', "sampler." text, sampler.quirks, bit, "0 or 1")
@@ -7102,7 +7104,7 @@ enum {
     X('b', "grid.repaint_noise", grid.quirks, DK_QUIRK_REPAINT_NOISE, "0 or 1; needs way or travel") \
     X('b', "grid.clean_twice", grid.quirks, DK_QUIRK_CLEAN_TWICE, "0 or 1") \
     X('b', "grid.noisy_twice", grid.quirks, DK_QUIRK_NOISY_TWICE, "0 or 1") \
-    X('w', "grid.way", grid.way, 0, "none, repaint or a1111_restart") \
+    X('w', "grid.way", grid.way, 0, DKP_WAYS) \
     X('i', "grid.rising", grid.rising, 0, "0 or 1") \
     X('i', "grid.travel", grid.travel, 0, "0 or 1") \
     X('f', "grid.levels", grid.levels, 0, "set by the program: dk_grid_levels") \
@@ -7211,6 +7213,7 @@ static const dkp_fields dkp_parts[] = {
 #undef DKP_FAMILY
 #undef DKP_FAMILIES_BUT
 #undef DKP_SPACED
+#undef DKP_WAYS
 #undef DKP_PEER_NAMES
 #undef DKP_QUIRK_FIELD
 #undef DKP_QUIRK_FIELDS
@@ -7448,7 +7451,8 @@ static dk_status dkp_check_schedule(const dk_config *c, const dk_schedule *s, ch
     }
     const double low = dkp_family_of(s)->t_low, high = discrete ? s->timesteps - 1 : dkp_family_of(s)->t_high;
     if (custom && !s->fn)
-        return dkp_fail_text(message, DK_ERROR_CONFIG, &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]);
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             &"network_schedule.fn = NULL: must be a function for a custom schedule"[skip]);
     if (!(s->t_min >= low && s->t_min <= high))
         return dkp_fail(message, &"network_schedule.t_min"[skip], s->t_min, "within the family's times");
     if (!(s->t_max > s->t_min && s->t_max <= high))

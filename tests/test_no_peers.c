@@ -40,6 +40,9 @@ static void names_of_other_programs_are_not_known(void **state) {
     (void)state;
     assert_int_equal(dk_sample(&c, pull, NULL, x), DK_ERROR_CONFIG);
     assert_non_null(strstr(c.message, "\"DPM++ 2M\" is not known"));
+    assert_int_equal(dk_config_set(&c, "grid.way=repaint"), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "setting \"grid.way=repaint\": must be none: DK_NO_PEERS leaves out those with a name");
+    assert_int_equal(dk_config_set(&c, "grid.way=none"), DK_OK);
 }
 
 static void noise_is_the_library_s_or_the_user_s(void **state) {
