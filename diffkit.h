@@ -10916,14 +10916,14 @@ typedef struct dkp_base {
     dk_layout *grid;
     const dk_config *c;
     int steps, shorter; /* shorter: KARRAS over the grid's first level and its last but one, then its last */
-    double rho;
 } dkp_base;
 
 static dk_level dkp_karras_level(const dkp_base *b, dk_level noisy, dk_level clean, int i, int n) {
     const dk_schedule *s = &b->c->schedule;
+    double rho = b->c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(b->c->grid.a, 7) : 7;
     return i == 0       ? noisy
            : i == n - 1 ? clean
-                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), b->rho, i, n);
+                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), rho, i, n);
 }
 
 static dk_level dkp_base_level(const dkp_base *b, int i) {
@@ -10961,22 +10961,16 @@ static int dkp_restart_way(const dkp_base *b, const dk_restart *r, int i, dk_lev
     return b->steps + again;
 }
 
-static dkp_base dkp_base_of(const dk_config *c, dk_layout *grid) {
-    dkp_base b = {grid, c, c->steps, 0, c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(c->grid.a, 7) : 7};
-    return b;
-}
-
 DK_API int dk_restart_level(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
-    dkp_base b = dkp_base_of(c, grid);
+    dkp_base b = {grid, c, c->steps, 0};
     return dkp_restart_way(&b, (const dk_restart *)(const void *)way, i, level);
 }
 
 /* AUTOMATIC1111's rule takes the steps that are done again from the grid, and leaves the number of evaluations as it is: none of
    less than 20 steps, 9 again, from 36 on twice a quarter. */
 static int dkp_restart_a1111(const dk_way *way, const dk_config *c, dk_layout *grid, int i, dk_level *level) {
-    dkp_base b = dkp_base_of(c, grid);
     dk_restart r = {*way, c->steps < 20 ? 0 : c->steps < 36 ? 9 : c->steps / 4, c->steps < 36 ? 1 : 2, 0, 0};
-    b.steps -= r.steps * r.times, b.shorter = r.steps > 0;
+    dkp_base b = {grid, c, c->steps - r.steps * r.times, r.steps > 0};
     return dkp_restart_way(&b, &r, i, level);
 }
 
@@ -11030,22 +11024,20 @@ static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) 
     return value ^ value >> 16;
 }
 
-/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
-static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
-                           int count) {
-    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
-    for (int i = 0; i < pool_size; i++)
-        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
-    for (int from = 0; from < pool_size + keys; from++)
-        for (int to = 0; to < pool_size; to++) {
+/* The first word of NumPy's SeedSequence(seed, spawn_key=key, pool_size=24), O'Neill 2015. */
+static uint32_t dkp_seed_word(uint64_t seed, const uint32_t *key, int keys) {
+    enum { POOL = 24 };
+    uint32_t pool[POOL], state = 0x43B0D7E5u;
+    for (int i = 0; i < POOL; i++) pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < POOL + keys; from++)
+        for (int to = 0; to < POOL; to++) {
             if (from == to) continue;
-            uint32_t word =
-                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
+            uint32_t word = dkp_seed_hash(from < POOL ? pool[from] : key[from - POOL], &state, 0x931E8875u);
             word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
             pool[to] = word ^ word >> 16;
         }
     state = 0x8B51F9DDu;
-    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
+    return dkp_seed_hash(pool[0], &state, 0x58F38DEDu);
 }
 
 /* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
@@ -11192,10 +11184,9 @@ DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_r
     for (size_t b = 0; count && b < batch; b++, out += n) {
         memset(out, 0, n * sizeof *out);
         for (int k = 0; k < count; k++) {
-            uint32_t low = (uint32_t)node[k].place, high = (uint32_t)(node[k].place >> 32), depth = (uint32_t)node[k].depth, word;
+            uint32_t low = (uint32_t)node[k].place, high = (uint32_t)(node[k].place >> 32), depth = (uint32_t)node[k].depth;
             const uint32_t key[3] = {low, high ? high : depth, depth}; /* as many words as the place needs */
-            dkp_seed_words(dkp_seed_of(s, q, b), key, node[k].depth < 0 ? 0 : high ? 3 : 2, 24, &word, 1);
-            dkp_start_stream(&g, word);
+            dkp_start_stream(&g, dkp_seed_word(dkp_seed_of(s, q, b), key, node[k].depth < 0 ? 0 : high ? 3 : 2));
             dkp_stream_normals(&g, &normals, n, node[k].share, out);
         }
     }
