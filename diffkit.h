@@ -11618,19 +11618,18 @@ typedef struct dkp_job {
 
 /* What a class does with its table. */
 enum {
-    DKP_SPARE = 1 << 0,     /* lays out one timestep more, but for trailing ones */
-    DKP_WHOLE = 1 << 1,     /* rounds linspace timesteps; else sigma is linear between timesteps */
-    DKP_CURRENT = 1 << 2,   /* other spacings go over the range of the timesteps' levels */
-    DKP_ALMOST = 1 << 3,    /* zero terminal SNR is almost zero */
-    DKP_TELLS_INT = 1 << 4, /* tells the network whole timesteps: of karras and lu rounded, of others cut, */
-    DKP_CUTS_COSINE = 1 << 5,  /* of squaredcos_cap_v2, too */
-    DKP_TELLS_KARRAS = 1 << 6, /* of karras rounded ones, at the steps' ends alone */
-    DKP_FROM_ONE = 1 << 7,     /* use_flow_sigmas begins at t = 1 */
-    DKP_TO_ZERO = 1 << 8,      /* flow levels go to t = 0 */
-    DKP_TO_LEAST = 1 << 9,     /* ends at timestep 0 */
-    DKP_INVERSE = 1 << 10,     /* from there to noise */
-    DKP_UNCLIPPED = 1 << 11,   /* does not clip, whatever clip_sample says */
-    DKP_ENDS_TWICE = 1 << 12   /* of karras, exponential, beta and flow sigmas the last comes twice, unless zero follows */
+    DKP_SIGMAS = 1 << 0, /* as k-diffusion: linspace timesteps are not rounded, sigma is linear between timesteps, other spacings go
+                            over the range of the timesteps' levels, zero terminal SNR is almost zero */
+    DKP_MULTISTEP = 1 << 1, /* as DPM-Solver: lays out one timestep more, but for trailing and inverse ones; zero terminal SNR is
+                               almost zero; the network is told whole timesteps: of karras and lu rounded, of others cut, */
+    DKP_CUTS_COSINE = 1 << 2,  /* of squaredcos_cap_v2, too */
+    DKP_TELLS_KARRAS = 1 << 3, /* of karras rounded ones, at the steps' ends alone */
+    DKP_FROM_ONE = 1 << 4,     /* use_flow_sigmas begins at t = 1 */
+    DKP_TO_ZERO = 1 << 5,      /* flow levels go to t = 0 */
+    DKP_TO_LEAST = 1 << 6,     /* ends at timestep 0 */
+    DKP_INVERSE = 1 << 7,      /* from there to noise */
+    DKP_UNCLIPPED = 1 << 8,    /* does not clip, whatever clip_sample says */
+    DKP_ENDS_TWICE = 1 << 9    /* of karras, exponential, beta and flow sigmas the last comes twice, unless zero follows */
 };
 
 typedef struct dkp_class {
@@ -11730,7 +11729,7 @@ static dk_status dkp_say_table(dkp_job *j) {
     }
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
-    if (s->zero_terminal_snr && (j->of->flags & DKP_ALMOST)) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
+    if (s->zero_terminal_snr && (j->of->flags & (DKP_SIGMAS | DKP_MULTISTEP))) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
     j->c->condition = DK_UNIT_T;
     return DK_OK;
 }
@@ -11894,18 +11893,19 @@ static dk_status dkp_say_vp(dkp_job *j) {
     dk_config *c = j->c;
     dk_grid *g = &c->grid;
     dk_spacing conversion;
-    int flags = j->of->flags, whole = flags & DKP_WHOLE, spare = !!(flags & DKP_SPARE), inverse = !!(flags & DKP_INVERSE),
-        linspace = !(DKP_SAYS(timestep_spacing) >= 0 && DKP_SAYS(timestep_spacing) < 2),
+    int flags = j->of->flags, sigmas = flags & DKP_SIGMAS, inverse = !!(flags & DKP_INVERSE), spare = (flags & DKP_MULTISTEP) && !inverse,
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
     if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
-    g->spacing = linspace ? DK_SPACING_LINSPACE : (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
+    if (DKP_SAID(timestep_spacing)) g->spacing = (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
+    else if (!g->spacing) g->spacing = DK_SPACING_LINSPACE; /* the class's name may have another */
+    const int linspace = g->spacing == DK_SPACING_LINSPACE;
     if (linspace && c->steps == 1 && !spare) g->spacing = DK_SPACING_LEADING; /* timestep 0 */
-    g->rounding = linspace && !whole ? DK_ROUND_NONE : DK_ROUND_NEAREST;
-    if (linspace && !whole) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
-    if (!whole && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
+    g->rounding = linspace && sigmas ? DK_ROUND_NONE : DK_ROUND_NEAREST;
+    if (linspace && sigmas) g->quirks |= DK_QUIRK_SIGMA_LINEAR;
+    if (sigmas && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if (spare && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
         return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
@@ -11915,12 +11915,12 @@ static dk_status dkp_say_vp(dkp_job *j) {
         if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
         g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
     }
-    int current = (flags & DKP_CURRENT) && !(DKP_SAYS(interpolation_type) > 0);
+    int current = sigmas && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
         int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
         if (dkp_say_converted(j, conversion, current) != DK_OK) return DK_ERROR_CONFIG;
-        if ((flags & DKP_TELLS_INT) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
+        if ((flags & DKP_MULTISTEP) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
             g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE) g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
@@ -12079,13 +12079,6 @@ static dk_status dkp_say_karras_ve(dkp_job *j) {
     return DK_OK;
 }
 
-/* Timesteps from 0 on. */
-static dk_status dkp_say_repaint(dkp_job *j) {
-    DKP_SAYS(timestep_spacing) = 0;
-    j->c->grid.quirks |= DK_QUIRK_REPAINT_NOISE;
-    return dkp_say_vp(j);
-}
-
 /* Some of the timesteps that a model was distilled on. */
 static dk_status dkp_say_distilled(dkp_job *j) {
     double original = DKP_SAYS(original_inference_steps);
@@ -12240,42 +12233,42 @@ static const char dkp_key_groups[] =
     "SECOND\0" "solver_order=2 solver_type=midpoint lower_order_final=true euler_at_final=false" "\0"
     "DISTILLED\0" "SCALED DDIM clip_sample=false LIMITS original_inference_steps=50 timestep_scaling=10" "\0";
 static const dkp_class dkp_classes[] = {
-    {DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "d:DDIMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {DKP_SAMPLER("ddim", "d:DDIMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
-    {DKP_SAMPLER("ddim", "d:CogVideoXDDIMScheduler"), DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
+    {DKP_BOTH("ddim", "-", "", "where the grid is not leading: stride=1", "d:DDIMScheduler"), 0, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {DKP_SAMPLER("ddim", "d:DDIMParallelScheduler"), 0, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM LIMITS"},
+    {DKP_SAMPLER("ddim", "d:CogVideoXDDIMScheduler"), DKP_UNCLIPPED, dkp_say_vp, dkp_say_ddim,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {DKP_SAMPLER("dpmpp_2m_sde", "d:CogVideoXDPMScheduler"), DKP_WHOLE | DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
+    {DKP_SAMPLER("dpmpp_2m_sde", "d:CogVideoXDPMScheduler"), DKP_UNCLIPPED, dkp_say_vp, dkp_say_cogvideox_dpm,
      "SCALED DDIM sample_max_value=1 snr_shift_scale=3"},
-    {DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "d:DDIMInverseScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
-    {DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "d:RePaintScheduler"), DKP_WHOLE, dkp_say_repaint, dkp_say_ddim, "LINEAR eta=0 clip_sample=true"},
-    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMParallelScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm, "DDPM"},
-    {DKP_SAMPLER("ddpm", "d:UnCLIPScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_ddpm,
+    {DKP_BOTH("ddim", "-", "told_end=1 grid.rising=1", "", "d:DDIMInverseScheduler"), 0, dkp_say_vp, dkp_say_ddim, "LINEAR DDIM"},
+    {DKP_BOTH("ddim", "leading", "grid.way=repaint", "what is known: mask and known; its noise going up: grid.repaint_noise=1", "d:RePaintScheduler"), 0, dkp_say_vp, dkp_say_ddim, "LINEAR eta=0 clip_sample=true -> grid.repaint_noise=1"},
+    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMScheduler"), 0, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {DKP_BOTH("ddpm", "-", "", "variance fixed_large: ddpm_large", "d:DDPMParallelScheduler"), 0, dkp_say_vp, dkp_say_ddpm, "DDPM"},
+    {DKP_SAMPLER("ddpm", "d:UnCLIPScheduler"), 0, dkp_say_vp, dkp_say_ddpm,
      "num_train_timesteps=1000 variance_type=fixed_small_log beta_schedule=squaredcos_cap_v2 prediction_type=epsilon CLIPS"},
     {DKP_SAMPLER("ddpm", "d:DDPMWuerstchenScheduler"), 0, NULL, NULL, "scaler=1 s=0.008"
      " -> schedule=vp_cosine_flow schedule.cosine_offset=$s schedule.cosine_power=$scaler schedule.sigma_min=0.010000500037503125 schedule.sigma_max=99.99499987499375"
      " prediction=eps condition=t grid.spacing=uniform grid.final=min dry_bottom=1"},
-    {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), DKP_WHOLE, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
+    {DKP_BOTH("pndm", "-", "plain_last=1", "skip_prk_steps: plms; v prediction: gauge=vp", "d:PNDMScheduler"), 0, dkp_say_vp, dkp_say_pndm, "LINEAR skip_prk_steps=false set_alpha_to_one=false prediction_type=epsilon timestep_spacing=leading steps_offset=0"},
     {DKP_BOTH("ipndm", "-", "plain_last=1 pure_zero=1", "", "d:IPNDMScheduler"), 0, dkp_say_crash, NULL, "num_train_timesteps=1000 trained_betas"
      " -> schedule=cosine_flow prediction=v condition=t condition_scale=0.6366197723675814 grid.spacing=crash grid.final=min gauge=ve"},
-    {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_CURRENT | DKP_ALMOST, dkp_say_vp, NULL,
+    {DKP_BOTH("euler", "-", "", "with churn: euler_late_churn", "d:EulerDiscreteScheduler"), DKP_SIGMAS, dkp_say_vp, NULL,
      "LINEAR SIGMAS SPACED interpolation_type=linear timestep_type=discrete rescale_betas_zero_snr=false final_sigmas_type=zero"},
-    {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_ALMOST, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
-    {DKP_ENDS_EULER("heun", "d:HeunDiscreteScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
-    {DKP_SAMPLER("dpm2", "d:KDPM2DiscreteScheduler"), DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {DKP_SAMPLER("dpm2_ancestral", "d:KDPM2AncestralDiscreteScheduler"), DKP_CURRENT | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
-    {DKP_BOTH("lms", "-", "plain_last=1", "", "d:LMSDiscreteScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
-    {DKP_SAMPLER("dpmpp_sde", "d:DPMSolverSDEScheduler"), DKP_CURRENT, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
-    {DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "d:DPMSolverMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
+    {DKP_SAMPLER("euler_ancestral", "d:EulerAncestralDiscreteScheduler"), DKP_SIGMAS, dkp_say_vp, NULL, "LINEAR prediction_type=epsilon SPACED rescale_betas_zero_snr=false"},
+    {DKP_ENDS_EULER("heun", "d:HeunDiscreteScheduler"), DKP_SIGMAS, dkp_say_vp, NULL, "LATENT SIGMAS CLIPS clip_sample=false SPACED"},
+    {DKP_SAMPLER("dpm2", "d:KDPM2DiscreteScheduler"), DKP_SIGMAS | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {DKP_SAMPLER("dpm2_ancestral", "d:KDPM2AncestralDiscreteScheduler"), DKP_SIGMAS | DKP_TELLS_KARRAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED"},
+    {DKP_BOTH("lms", "-", "plain_last=1", "", "d:LMSDiscreteScheduler"), DKP_SIGMAS, dkp_say_vp, NULL, "LINEAR SIGMAS SPACED"},
+    {DKP_SAMPLER("dpmpp_sde", "d:DPMSolverSDEScheduler"), DKP_SIGMAS, dkp_say_vp, NULL, "LATENT SIGMAS SPACED noise_sampler_seed"},
+    {DKP_BOTH("dpmpp_2m", "-", "", "sde-dpmsolver++: dpmpp_2m_sde; dpmsolver: dpm_solver_2m; sde-dpmsolver: that with law=sde_noise eta=1", "d:DPMSolverMultistepScheduler"), DKP_MULTISTEP | DKP_CUTS_COSINE, dkp_say_vp, dkp_say_dpm,
      "DPM SHIFTING SPACED use_lu_lambdas=false euler_at_final=false final_sigmas_type=zero rescale_betas_zero_snr=false"},
-    {DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "d:DPMSolverMultistepInverseScheduler"), DKP_WHOLE | DKP_TELLS_INT | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
+    {DKP_BOTH("dpmpp_2m", "-", "grid.rising=1", "", "d:DPMSolverMultistepInverseScheduler"), DKP_MULTISTEP | DKP_INVERSE, dkp_say_vp, dkp_say_dpm,
      "DPM SPACED euler_at_final=false"},
-    {DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "d:DPMSolverSinglestepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
-    {DKP_BOTH("deis", "-", "order=2", "", "d:DEISMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_deis,
+    {DKP_BOTH("dpmpp_2s_levels", "-", "lower_order_final=1", "dpmsolver: noise_prediction=1; sde-dpmsolver++: law=sde eta=1", "d:DPMSolverSinglestepScheduler"), DKP_MULTISTEP, dkp_say_vp, dkp_say_singlestep, "DPM SHIFTING lower_order_final=false final_sigmas_type=zero"},
+    {DKP_BOTH("deis", "-", "order=2", "", "d:DEISMultistepScheduler"), DKP_MULTISTEP | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_deis,
      "MULTISTEP SHIFTING SPACED solver_order=2 algorithm_type=deis solver_type=logrho"},
-    {DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "d:UniPCMultistepScheduler"), DKP_SPARE | DKP_WHOLE | DKP_ALMOST | DKP_TELLS_INT | DKP_FROM_ONE | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_unipc,
+    {DKP_BOTH("unipc", "-", "order=2 corrector=3 rule=bh2", "", "d:UniPCMultistepScheduler"), DKP_MULTISTEP | DKP_FROM_ONE | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_unipc,
      "MULTISTEP SHIFTING SPACED solver_order=2 predict_x0=true solver_type=bh2 disable_corrector solver_p final_sigmas_type=zero rescale_betas_zero_snr=false shift_terminal"},
-    {DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "d:SASolverScheduler"), DKP_SPARE | DKP_WHOLE | DKP_TELLS_INT | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_sa,
+    {DKP_BOTH("sa_solver", "-", "order=2 corrector=2 rule=sa lower_order_final=1 count_last=1", "noise in timesteps 200 to 800 only: noise_min, noise_max", "d:SASolverScheduler"), DKP_MULTISTEP | DKP_TO_LEAST | DKP_ENDS_TWICE, dkp_say_vp, dkp_say_sa,
      "MULTISTEP SPACED predictor_order=2 corrector_order=2 tau_func algorithm_type=data_prediction lambda_min_clipped=-Infinity variance_type"},
     {DKP_BOTH("lcm", "-", "", "its boundary conditions belong to the network", "d:LCMScheduler"), 0, dkp_say_distilled, NULL, "DISTILLED"},
     {DKP_BOTH("tcd", "lcm", "", "", "d:TCDScheduler"), DKP_TO_LEAST | DKP_UNCLIPPED, dkp_say_distilled, NULL, "DISTILLED"},
@@ -12321,10 +12314,14 @@ static const char *dkp_alias_rows(int list) {
     return i < 0 ? names[list] : i < DKP_COUNT(dkp_classes) ? dkp_classes[i].alias : NULL;
 }
 
-static const char *dkp_class_name(int i) {
+static int dkp_class_at(int i, dk_alias *a) {
     dkp_aliases next = {DKP_NAME_LISTS + i, NULL, NULL, NULL};
+    return i < DKP_COUNT(dkp_classes) && dkp_next_alias(a, &next, DKP_OF_DIFFUSERS);
+}
+
+static const char *dkp_class_name(int i) {
     dk_alias a;
-    return i < DKP_COUNT(dkp_classes) && dkp_next_alias(&a, &next, DKP_OF_DIFFUSERS) ? a.name : NULL;
+    return dkp_class_at(i, &a) ? a.name : NULL;
 }
 
 static const dkp_class *dkp_class_named(const char *name) {
@@ -12348,21 +12345,21 @@ static dk_status dkp_say_all(dkp_job *j) {
     static const char common[] = "order=$solver_order order=$predictor_order corrector=$corrector_order eta=$eta s_noise=$s_noise"
                                  " snr=$snr langevin_steps=$correct_steps churn=$s_churn churn_min=$s_min churn_max=$s_max";
     const char *own = strstr(j->of->keys, "->");
-    char name[DKP_TOKEN];
-    dkp_text t = {name, sizeof name, 0};
     dk_config *c = j->c;
+    dk_alias is;
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     if (!(j->more->tokens >= 0)) return dkp_fail(c->message, "tokens", j->more->tokens, ">= 0 (0: by mu)");
-    dkp_say(&t, "diffusers:%s", dkp_class_name((int)(j->of - dkp_classes)));
     memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
     c->prediction = DK_PREDICT_DEFAULT;
     c->condition = DK_UNIT_DEFAULT, c->condition_scale = c->condition_offset = 0, c->condition_rounding = DK_ROUND_NONE;
     c->start_scale = 1; /* pipelines begin with unit noise, but for classes with levels of sigma */
-    dk_status status = dk_config_named(c, name);
-    if (status == DK_OK) status = dkp_say_fields(j, common);
+    dkp_class_at((int)(j->of - dkp_classes), &is);
+    const dkp_found found = {{is.sampler, is.grid}, {is.settings, NULL}, 0};
+    dkp_set_found(c, &found);
+    dk_status status = dkp_say_fields(j, common);
     if (status == DK_OK && j->of->levels) status = j->of->levels(j);
     if (status == DK_OK && own) status = dkp_say_fields(j, own + 2);
     if (status == DK_OK && j->of->method) status = j->of->method(j);
