@@ -12573,33 +12573,52 @@ static int dkp_read_members(dkp_reader *r, int (*member)(dkp_reader *r, void *us
     return r->at == r->end ? 1 : dkp_bad_json(r, "nothing more is expected");
 }
 
+/* Numbers that were read, of at most `room`; v NULL: they are 0, 1, 2 .. and only counted. */
+typedef struct dkp_numbers {
+    double *v;
+    size_t count, room;
+} dkp_numbers;
+
+/* A list of numbers, or of such lists (rows), of which the first has one, the next two and so on. */
+static int dkp_read_numbers(dkp_reader *r, dkp_numbers *to, int rows) {
+    char text[DKP_TOKEN], type;
+    size_t row = 0, before;
+    double v;
+    if (!dkp_expect(r, '[', "a list is expected")) return 0;
+    if (dkp_peek(r) != ']')
+        do {
+            const char *number = text;
+            before = to->count;
+            dkp_peek(r);
+            if (rows && !dkp_read_numbers(r, to, 0)) return 0;
+            if (rows && to->count - before != ++row) return dkp_bad_json(r, "the first list must have one number, the next two and so on");
+            if (rows) continue;
+            if (!dkp_read_literal(r, text, &type) || !dkp_read_real(&number, &v) || *number)
+                return dkp_bad_json(r, "a finite number is expected");
+            if (to->count == to->room) return dkp_bad_json(r, "there is room for no more numbers");
+            if (to->v) to->v[to->count] = v;
+            else if (dkp_set(v - (double)to->count)) return dkp_bad_json(r, "the first steps, 0, 1 .. in order, are allowed");
+            to->count++;
+        } while (dkp_peek(r) == ',' && r->at++);
+    return dkp_expect(r, ']', "',' or ']' is expected");
+}
+
 /* trained_betas become alpha^2 in the caller's memory; disable_corrector are the first steps, counted; stage_range is kept. */
 static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
-    char text[DKP_TOKEN], type;
-    double product = 1, v;
-    int n = 0, betas = key == DKP_KEY_trained_betas, range = key == DKP_KEY_stage_range,
-        room = range ? DKP_STAGES + 1 : !betas ? 1000000 : j->more->table ? j->more->table_size : 0;
-    r->at++; /* the first reading has found brackets and commas in their places */
-    for (char next = dkp_peek(r); next != ']'; n++) {
-        const char *number = text;
-        r->at += n > 0;
-        dkp_peek(r);
-        if (!dkp_read_literal(r, text, &type) || type != 'n' || !dkp_read_real(&number, &v))
-            return dkp_bad_json(r, "a number is expected");
-        if (n == room)
-            return dkp_bad_json(r, betas ? "dk_json.table must be given, with room for these numbers"
-                                         : "too many numbers");
-        if (betas && !(v > 0 && v < 1)) return dkp_bad_json(r, "betas must be > 0 and < 1");
-        if (!betas && !range && !(v >= n && v <= n))
-            return dkp_bad_json(r, "the first steps, 0, 1 .. in order, are allowed");
-        if (range && !(v > (n ? j->range[n - 1] : -1) && v <= 1 && v >= 0))
-            return dkp_bad_json(r, "shares of the timesteps must rise, from 0 to 1");
-        if (range) j->range[n] = v;
-        if (betas)
-            product *= (double)(float)(1 - (double)(float)v), j->more->table[n] = (double)(float)product;
-        next = dkp_peek(r);
+    int betas = key == DKP_KEY_trained_betas, range = key == DKP_KEY_stage_range;
+    double product = 1, before = -1;
+    dkp_numbers to = {NULL, 0, 1000000};
+    if (betas && !(j->more->table && j->more->table_size > 0)) return dkp_bad_json(r, "dk_json.table must be given, with room for these numbers");
+    if (betas) to.v = j->more->table, to.room = (size_t)j->more->table_size;
+    if (range) to.v = j->range, to.room = DKP_STAGES + 1;
+    if (!dkp_read_numbers(r, &to, 0)) return 0;
+    for (size_t n = 0; n < to.count && to.v; before = to.v[n++]) {
+        double *v = &to.v[n];
+        if (betas && !(*v > 0 && *v < 1)) return dkp_bad_json(r, "betas must be > 0 and < 1");
+        if (betas) product *= (double)(float)(1 - (double)(float)*v), *v = (double)(float)product;
+        else if (!(*v > before && *v <= 1 && *v >= 0)) return dkp_bad_json(r, "shares of the timesteps must rise, from 0 to 1");
     }
-    j->v[key] = n, r->at++;
+    j->v[key] = (double)to.count;
     return 1;
 }
 
@@ -12703,40 +12722,19 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
 
 /* ---- tables */
 
-/* The numbers of a file, list after list. */
-typedef struct dkp_numbers {
+enum { DKP_LEVEL, DKP_A, DKP_B, DKP_NOISE, DKP_TOLD, DKP_NAME, DKP_GUIDANCE, DKP_SHARED, DKP_TABLE_KEYS };
+static const char dkp_table_keys[][9] = {"level", "a", "b", "noise", "told", "name", "guidance", "shared"};
+
+/* A file's numbers, list after list. */
+typedef struct dkp_table_lists {
     dk_table *table;
-    double *v;
-    size_t count, room;
+    dkp_numbers all;
     size_t first[5], counts[5];
     unsigned seen; /* keys, a bit each */
-} dkp_numbers;
-
-enum { DKP_LEVEL, DKP_A, DKP_B, DKP_NOISE, DKP_TOLD, DKP_NAME, DKP_GUIDANCE, DKP_SHARED, DKP_TABLE_KEYS };
-static const char *const dkp_table_keys[] = {"level", "a", "b", "noise", "told", "name", "guidance", "shared"};
-
-/* A list of numbers, or of such lists, of which the first has one, the next two and so on. */
-static int dkp_read_numbers(dkp_reader *r, dkp_numbers *to, int rows) {
-    char text[DKP_TOKEN], type;
-    size_t row = 0, before;
-    if (!dkp_expect(r, '[', "a list is expected")) return 0;
-    if (dkp_peek(r) != ']')
-        do {
-            const char *number = text;
-            before = to->count;
-            dkp_peek(r);
-            if (rows && !dkp_read_numbers(r, to, 0)) return 0;
-            if (rows && to->count - before != ++row) return dkp_bad_json(r, "the first list must have one number, the next two and so on");
-            if (rows) continue;
-            if (!dkp_read_literal(r, text, &type) || to->count == to->room || !dkp_read_real(&number, &to->v[to->count]) || *number)
-                return dkp_bad_json(r, to->count == to->room ? "there is room for no more numbers" : "a finite number is expected");
-            to->count++;
-        } while (dkp_peek(r) == ',' && r->at++);
-    return dkp_expect(r, ']', "',' or ']' is expected");
-}
+} dkp_table_lists;
 
 static int dkp_read_table_member(dkp_reader *r, void *user) {
-    dkp_numbers *to = (dkp_numbers *)user;
+    dkp_table_lists *to = (dkp_table_lists *)user;
     dk_table *t = to->table;
     char text[DKP_TOKEN] = "", type = 's';
     const char *number = text;
@@ -12747,9 +12745,9 @@ static int dkp_read_table_member(dkp_reader *r, void *user) {
     if (to->seen & 1u << k) return dkp_bad_json(r, "the key is there twice");
     to->seen |= 1u << k;
     if (k < DKP_NAME) {
-        to->first[k] = to->count;
-        if (!dkp_read_numbers(r, to, k == DKP_B)) return 0;
-        to->counts[k] = to->count - to->first[k];
+        to->first[k] = to->all.count;
+        if (!dkp_read_numbers(r, &to->all, k == DKP_B)) return 0;
+        to->counts[k] = to->all.count - to->first[k];
         return 1;
     }
     if (dkp_peek(r) != '"' ? !dkp_read_literal(r, text, &type) : !dkp_read_string(r, text)) return 0;
@@ -12764,7 +12762,7 @@ static int dkp_read_table_member(dkp_reader *r, void *user) {
 
 DK_API dk_status dk_table_from_json(dk_table *table, double *numbers, size_t room, const char *text, size_t length, char *message) {
     dk_table t;
-    dkp_numbers to = {&t, numbers, 0, numbers ? room : 0, {0}, {0}, 0};
+    dkp_table_lists to = {&t, {numbers, 0, numbers ? room : 0}, {0}, {0}, 0};
     if (!message) return DK_ERROR_CONFIG;
     if (!table || !text) return dkp_fail_text(message, DK_ERROR_CONFIG, "table and text: must not be NULL");
     dkp_reader r = {text, text, text + length, {0}, message};
