@@ -11607,8 +11607,8 @@ static int dkp_key_at(int i, const char *name, dkp_field *key) {
 /* What a file says, on its way into a config. A number per key: choices by index, flags 0 or 1, lists by their length;
    DKP_UNSET: null, or a key that the class does not have. */
 typedef struct dkp_job {
-    dk_config *c, set;
-    dk_json *more, none; /* `none` where the caller gives none */
+    dk_config c;
+    dk_json more; /* zero where the caller gives none */
     const struct dkp_class *of;
     int asked; /* whether the caller reads what comes back in `more` */
     double v[DKP_KEY_COUNT], range[DKP_STAGES + 1]; /* stage_range, where it is given */
@@ -11657,7 +11657,7 @@ static dk_status dkp_refuse_key(char *message, const char *key, const char *valu
     return DK_ERROR_CONFIG;
 }
 
-static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
+static dk_status dkp_refuse(dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
     dkp_text t = {value, sizeof value, 0};
     dkp_field of;
@@ -11678,7 +11678,7 @@ static dk_status dkp_refuse(const dkp_job *j, int key, const char *allowed) {
     } else {
         dkp_put_exact(&t, v);
     }
-    return dkp_refuse_key(j->c->message, of.name, value, allowed);
+    return dkp_refuse_key(j->c.message, of.name, value, allowed);
 }
 #define DKP_REFUSE(key, allowed) dkp_refuse(j, DKP_KEY_##key, allowed)
 
@@ -11691,9 +11691,9 @@ static dk_status dkp_say_fields(dkp_job *j, const char *text) {
     while (dkp_next_setting(&text, word, &value) && value) {
         int key = *value == '$' ? dkp_key_at(0, value + 1, &of) : -1;
         dkp_text t = {number, sizeof number, 0};
-        if ((key >= 0 && j->v[key] == DKP_UNSET) || !dkp_find_field(j->c, word, &f)) continue;
+        if ((key >= 0 && j->v[key] == DKP_UNSET) || !dkp_find_field(&j->c, word, &f)) continue;
         if (key >= 0) dkp_put_exact(&t, j->v[key]), value = number;
-        int good = f.kind == 'n' ? dkp_set_named(j->c, word, value) : dkp_set_field_of(j->c, &f, value);
+        int good = f.kind == 'n' ? dkp_set_named(&j->c, word, value) : dkp_set_field_of(&j->c, &f, value);
         if (!good && key >= 0) return dkp_refuse(j, key, f.allowed);
     }
     return DK_OK;
@@ -11702,7 +11702,7 @@ static dk_status dkp_say_fields(dkp_job *j, const char *text) {
 static dk_status dkp_say_prediction(dkp_job *j) {
     if (DKP_SAYS(prediction_type) > 3)
         return DKP_REFUSE(prediction_type, "sample|epsilon|v_prediction|flow_prediction");
-    j->c->prediction =
+    j->c.prediction =
         DKP_SAYS(prediction_type) >= 0 ? (dk_prediction)(1 + (int)DKP_SAYS(prediction_type)) : DK_PREDICT_EPS;
     return DK_OK;
 }
@@ -11715,13 +11715,13 @@ static dk_status dkp_say_timesteps(dkp_job *j) {
 /* The table of alpha^2, rounded as tensors of floats are. */
 static dk_status dkp_say_table(dkp_job *j) {
     double shift = DKP_SAYS(snr_shift_scale);
-    dk_schedule *s = &j->c->schedule;
+    dk_schedule *s = &j->c.schedule;
     if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
     int T = (int)DKP_SAYS(num_train_timesteps), betas = (int)dkp_or(DKP_SAYS(beta_schedule), 0);
     if (DKP_SAYS(trained_betas) > 0) {
         if ((int)DKP_SAYS(trained_betas) != T)
             return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
-        *s = dk_vp_table(j->more->table, T);
+        *s = dk_vp_table(j->more.table, T);
     } else {
         int spaced = dkp_spaced_betas((dk_betas)betas);
         *s = dk_vp_discrete((dk_betas)betas, T, spaced ? DKP_SAYS(beta_start) : 0, spaced ? DKP_SAYS(beta_end) : 0);
@@ -11730,16 +11730,16 @@ static dk_status dkp_say_table(dkp_job *j) {
     if (shift > 0) s->shift = dkp_sqrt(shift);
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & (DKP_SIGMAS | DKP_MULTISTEP))) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
-    j->c->condition = DK_UNIT_T;
+    j->c.condition = DK_UNIT_T;
     return DK_OK;
 }
 
 /* The config so far, resolved, as far as levels need it: the first level, and the one before the last. */
 static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
-    dk_config whole = *j->c;
+    dk_config whole = j->c;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    dk_status status = dkp_resolve(&whole, NULL, j->c->message);
+    dk_status status = dkp_resolve(&whole, NULL, j->c.message);
     if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
     return status;
 }
@@ -11759,13 +11759,13 @@ static dk_status dkp_say_conversion(dkp_job *j, dk_spacing *spacing) {
 
 /* From the spacing so far to another over a range: that of the levels so far (`current`), or all of the schedule's. */
 static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) {
-    dk_grid *g = &j->c->grid;
+    dk_grid *g = &j->c.grid;
     dk_level first, last;
     if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
     g->spacing = spacing, g->n = 0, g->quirks = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
-    if (current) g->sigma_max = dkp_u(&j->c->schedule, first);
-    if (current && j->c->steps > 1) g->sigma_min = dkp_u(&j->c->schedule, last);
+    if (current) g->sigma_max = dkp_u(&j->c.schedule, first);
+    if (current && j->c.steps > 1) g->sigma_min = dkp_u(&j->c.schedule, last);
     if (DKP_SAID(sigma_max)) g->sigma_max = DKP_SAYS(sigma_max);
     if (DKP_SAID(sigma_min)) g->sigma_min = DKP_SAYS(sigma_min);
     return DK_OK;
@@ -11773,17 +11773,17 @@ static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) 
 
 /* The last level comes twice. */
 static dk_status dkp_say_twice(dkp_job *j) {
-    j->c->grid.final = DK_FINAL_LAST;
-    j->c->grid.quirks |= j->c->grid.rising && (j->of->flags & DKP_INVERSE) ? DK_QUIRK_NOISY_TWICE : DK_QUIRK_CLEAN_TWICE;
+    j->c.grid.final = DK_FINAL_LAST;
+    j->c.grid.quirks |= j->c.grid.rising && (j->of->flags & DKP_INVERSE) ? DK_QUIRK_NOISY_TWICE : DK_QUIRK_CLEAN_TWICE;
     return DK_OK;
 }
 
 /* The last level is that of timestep 0. */
 static dk_status dkp_say_least(dkp_job *j) {
-    dk_grid *g = &j->c->grid;
+    dk_grid *g = &j->c.grid;
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    double least = dk_noise_level(dkp_table_level(&j->c->schedule, 0));
+    double least = dk_noise_level(dkp_table_level(&j->c.schedule, 0));
     if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
     g->final = DK_FINAL_VALUE, g->final_value = least;
     return DK_OK;
@@ -11796,7 +11796,7 @@ static dk_schedule dkp_flow_table(double shift, int T) {
     return s;
 }
 
-static int dkp_shift_given(const dkp_job *j) { return fabs(j->more->mu) > 0 || j->more->tokens > 0; }
+static int dkp_shift_given(const dkp_job *j) { return fabs(j->more.mu) > 0 || j->more.tokens > 0; }
 
 DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, double base_mu, double max_mu) {
     double slope = (max_mu - base_mu) / (max_tokens - base_tokens);
@@ -11805,9 +11805,9 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
 
 static dk_status dkp_say_shift(dkp_job *j, double *shift) {
     double base = DKP_SAYS_OR(base_shift, 0.5), most = DKP_SAYS_OR(max_shift, 1.15);
-    double mu = dkp_shift_given(j) ? j->more->mu : base < most || base > most ? HUGE_VAL : base;
-    if (j->more->tokens > 0)
-        mu = dk_shift_mu(j->more->tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base,
+    double mu = dkp_shift_given(j) ? j->more.mu : base < most || base > most ? HUGE_VAL : base;
+    if (j->more.tokens > 0)
+        mu = dk_shift_mu(j->more.tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base,
                          most);
     if (!dkp_finite(mu))
         return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
@@ -11826,7 +11826,7 @@ static int dkp_karras_by_level(const dk_config *c, int i, int n, dk_level *level
 /* use_flow_sigmas: flow levels in a class that began as one for tables, of which some settings are left. Some count t from 1
    to 1/T and leave out the last, others from 1 - 1/T to 0. The network is told whole thousandths. */
 static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(flow_shift);
     int from_one = j->of->flags & DKP_FROM_ONE, karras = from_one && conversion == DK_SPACING_KARRAS;
@@ -11862,9 +11862,9 @@ static int dkp_leading_to_noise(const dk_config *c, int i, int n, dk_level *leve
 
 /* From data to the noisiest timestep, which comes twice where it is one of the spacing's. */
 static dk_status dkp_say_inverse(dkp_job *j) {
-    dk_grid *g = &j->c->grid;
+    dk_grid *g = &j->c.grid;
     if (!dkp_by_timesteps(g) || g->spacing == DK_SPACING_TRAILING) return dkp_say_twice(j);
-    g->final = DK_FINAL_LAST, g->full_steps = j->c->steps + 1;
+    g->final = DK_FINAL_LAST, g->full_steps = j->c.steps + 1;
     if (g->spacing == DK_SPACING_LEADING) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_leading_to_noise;
     return DK_OK;
 }
@@ -11872,7 +11872,7 @@ static dk_status dkp_say_inverse(dkp_job *j) {
 /* Levels evenly in log sigma from end to end of the table; the network is told the spacing's timesteps all the same, which
    go evenly, too. */
 static dk_status dkp_say_log_linear(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     dk_level first, last;
     if (c->condition == DK_UNIT_C_NOISE) return DKP_REFUSE(interpolation_type, "linear, or timestep_type discrete");
@@ -11890,7 +11890,7 @@ static dk_status dkp_say_log_linear(dkp_job *j) {
 
 /* Classes with a table of alpha^2. */
 static dk_status dkp_say_vp(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     dk_spacing conversion;
     int flags = j->of->flags, sigmas = flags & DKP_SIGMAS, inverse = !!(flags & DKP_INVERSE), spare = (flags & DKP_MULTISTEP) && !inverse,
@@ -11938,12 +11938,12 @@ static dk_status dkp_say_vp(dkp_job *j) {
 /* Flow matching proper. Ends of the range that are already shifted are shifted again with all the rest; not so where the
    shift is a dynamic one. */
 static dk_status dkp_say_flow(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_spacing conversion;
     int dynamic = DKP_FLAG(use_dynamic_shifting), inverted = DKP_FLAG(invert_sigmas);
     double shift = DKP_SAYS(shift);
     double T = DKP_SAYS(num_train_timesteps);
-    int to_zero = j->more->to_zero || (j->of->flags & DKP_TO_ZERO);
+    int to_zero = j->more.to_zero || (j->of->flags & DKP_TO_ZERO);
     if (DKP_FLAG(stochastic_sampling)) c->sampler = dk_sampler_named("lcm");
     if (inverted && strcmp(c->sampler.name, "lcm") == 0) /* the class would end in pure noise */
         return DKP_REFUSE(invert_sigmas, "false with fresh noise in every step");
@@ -11974,9 +11974,9 @@ static double dkp_helios_sigma(double shift, double T, double i) {
    by the share that it has of all the stages' ways. A stage's way begins higher than the one before ends, by the noise that is
    added there. */
 static dk_status dkp_say_helios(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(shift), mu = 1, gamma = DKP_SAYS(gamma);
-    int stages = (int)DKP_SAYS(stages), own = j->more->stage, dynamic = DKP_FLAG(use_dynamic_shifting);
+    int stages = (int)DKP_SAYS(stages), own = j->more.stage, dynamic = DKP_FLAG(use_dynamic_shifting);
     double sum = 0, before = 0, after = 0;
     if (!DKP_SAID(stage_range) && stages == 3) /* the default */
         for (int i = 0; i <= stages; i++) j->range[i] = i / 3.0;
@@ -11998,7 +11998,7 @@ static dk_status dkp_say_helios(dkp_job *j) {
         double from = dkp_helios_sigma(shift, T, floor(j->range[i] * T)), clean = 1 - from;
         double carried = 1 / (dkp_sqrt(1 + 1 / gamma) * from + clean);
         double way = (i ? 1 - carried * clean : from) - dkp_helios_sigma(shift, T, floor(j->range[i + 1] * T));
-        if (i && i == own) j->more->carried = carried, j->more->fresh = carried * from / dkp_sqrt(gamma);
+        if (i && i == own) j->more.carried = carried, j->more.fresh = carried * from / dkp_sqrt(gamma);
         if (!(way > 0)) return DKP_REFUSE(num_train_timesteps, "more for so many stages");
         if (i == own) before = sum, after = sum + way;
         sum += way;
@@ -12020,7 +12020,7 @@ static dk_status dkp_say_range(dkp_job *j) {
 
 /* EDM's preconditioning; v is its F with the sign turned. */
 static dk_status dkp_say_edm(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     if (dkp_say_range(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
     if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
         return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
@@ -12040,7 +12040,7 @@ static dk_status dkp_say_edm(dkp_job *j) {
 
 /* Karras levels at every so-manyth of num_train_timesteps places, and then the least. */
 static dk_status dkp_say_consistency(dkp_job *j) {
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     if (dkp_say_timesteps(j) != DK_OK || dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
@@ -12061,8 +12061,8 @@ static dk_status dkp_say_consistency(dkp_job *j) {
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
 static dk_status dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
-    j->c->grid.spacing = DK_SPACING_UNIFORM, j->c->grid.final = DK_FINAL_MIN;
-    if (j->c->steps == 2) j->c->grid = dk_grid_levels(two, DK_UNIT_T);
+    j->c.grid.spacing = DK_SPACING_UNIFORM, j->c.grid.final = DK_FINAL_MIN;
+    if (j->c.steps == 2) j->c.grid = dk_grid_levels(two, DK_UNIT_T);
     return DKP_SAID(prediction_type) && DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
 }
 
@@ -12075,7 +12075,7 @@ static dk_status dkp_say_crash(dkp_job *j) {
 static dk_status dkp_say_karras_ve(dkp_job *j) {
     double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
     if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->schedule = dk_edm(low * low, high * high), j->c->start_scale = high;
+    j->c.schedule = dk_edm(low * low, high * high), j->c.start_scale = high;
     return DK_OK;
 }
 
@@ -12083,18 +12083,18 @@ static dk_status dkp_say_karras_ve(dkp_job *j) {
 static dk_status dkp_say_distilled(dkp_job *j) {
     double original = DKP_SAYS(original_inference_steps);
     if (dkp_say_table(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (!(original >= j->c->steps && original <= j->c->schedule.timesteps))
+    if (!(original >= j->c.steps && original <= j->c.schedule.timesteps))
         return DKP_REFUSE(original_inference_steps,
                           "at least the number of steps, at most num_train_timesteps");
-    j->c->grid.spacing = DK_SPACING_LCM, j->c->grid.n = (int)original;
-    j->c->grid.final = DK_FINAL_ZERO;
+    j->c.grid.spacing = DK_SPACING_LCM, j->c.grid.n = (int)original;
+    j->c.grid.final = DK_FINAL_ZERO;
     return j->of->flags & DKP_TO_LEAST ? dkp_say_least(j) : DK_OK;
 }
 
 /* ---- what the values mean: samplers, which the aliases have named */
 
 static void dkp_say_lower_order(dkp_job *j, int lower) {
-    dk_sampler *s = &j->c->sampler;
+    dk_sampler *s = &j->c.sampler;
     s->lower_order_final = lower;
     if (lower) s->quirks |= DK_QUIRK_COUNT_LAST;
     if (DKP_FLAG(euler_at_final)) s->quirks |= DK_QUIRK_EULER_LAST;
@@ -12103,27 +12103,27 @@ static void dkp_say_lower_order(dkp_job *j, int lower) {
 /* It counts T/steps timesteps down, whatever the next one is. */
 static dk_status dkp_say_ddim(dkp_job *j) {
     int limited = DKP_FLAG(clip_sample) || DKP_FLAG(thresholding);
-    j->c->sampler.quirks |= DK_QUIRK_STRIDE | (limited || j->c->grid.rising ? DK_QUIRK_KEPT_NOISE : 0);
+    j->c.sampler.quirks |= DK_QUIRK_STRIDE | (limited || j->c.grid.rising ? DK_QUIRK_KEPT_NOISE : 0);
     return DK_OK;
 }
 
 static dk_status dkp_say_ddpm(dkp_job *j) {
-    if ((int)dkp_or(DKP_SAYS(variance_type), 0) == 2) j->c->sampler = dk_sampler_named("ddpm_large");
+    if ((int)dkp_or(DKP_SAYS(variance_type), 0) == 2) j->c.sampler = dk_sampler_named("ddpm_large");
     return DK_OK;
 }
 
 static dk_status dkp_say_pndm(dkp_job *j) {
-    j->c->sampler = dk_sampler_named("pndm_timesteps");
-    j->c->sampler.plain_last = 1, j->c->sampler.quirks |= DK_QUIRK_STRIDE;
-    if (j->c->prediction == DK_PREDICT_V) j->c->sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
-    if (DKP_FLAG(skip_prk_steps)) j->c->sampler.warmup = 0;
+    j->c.sampler = dk_sampler_named("pndm_timesteps");
+    j->c.sampler.plain_last = 1, j->c.sampler.quirks |= DK_QUIRK_STRIDE;
+    if (j->c.prediction == DK_PREDICT_V) j->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
+    if (DKP_FLAG(skip_prk_steps)) j->c.sampler.warmup = 0;
     return DK_OK;
 }
 
 /* DPM-Solver; algorithms in the order of their words. */
 static dk_status dkp_say_dpm(dkp_job *j) {
-    dk_sampler *s = &j->c->sampler;
-    int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), few = j->c->steps < 15;
+    dk_sampler *s = &j->c.sampler;
+    int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), few = j->c.steps < 15;
     if (algorithm > 4)
         return DKP_REFUSE(algorithm_type, "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis");
     s->rule = DKP_SAYS(solver_type) > 0 && DKP_SAYS(solver_type) < 2 ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
@@ -12141,32 +12141,32 @@ static dk_status dkp_say_dpm(dkp_job *j) {
 static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
     dk_level first, last;
     if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
-    j->c->sampler.quirks |= DK_QUIRK_STRIDE;
-    if (last.t < j->c->schedule.timesteps / j->c->steps) j->c->sampler.quirks |= DK_QUIRK_EULER_LAST;
+    j->c.sampler.quirks |= DK_QUIRK_STRIDE;
+    if (last.t < j->c.schedule.timesteps / j->c.steps) j->c.sampler.quirks |= DK_QUIRK_EULER_LAST;
     return DK_OK;
 }
 
 /* Where the steps are no multiple of the order, or the last one goes to sigma = 0, the last order is lower. */
 static dk_status dkp_say_singlestep(dkp_job *j) {
-    dk_sampler *s = &j->c->sampler;
+    dk_sampler *s = &j->c.sampler;
     if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
     s->quirks &= s->rule == DK_RULE_DPM_TAYLOR ? (unsigned)DK_QUIRK_THIRD_MINUS : 0;
     if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final =
-        DKP_FLAG(lower_order_final) || j->c->steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
+        DKP_FLAG(lower_order_final) || j->c.steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
     return DK_OK;
 }
 
 static dk_status dkp_say_deis(dkp_job *j) {
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0);
     if (algorithm > 1 && algorithm != 4) return DKP_REFUSE(algorithm_type, "deis");
-    dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && j->c->steps < 15);
+    dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && j->c.steps < 15);
     return DK_OK;
 }
 
 static dk_status dkp_say_unipc(dkp_job *j) {
-    dk_sampler *s = &j->c->sampler;
+    dk_sampler *s = &j->c.sampler;
     if (DKP_SAYS(scheduler_type) > 0) {
         *s = dk_sampler_named("euler");
         return DK_OK;
@@ -12182,12 +12182,12 @@ static dk_status dkp_say_unipc(dkp_job *j) {
 
 /* Noise in steps that begin at timesteps 200 to 800; the sampler's limits are on where a step ends. */
 static dk_status dkp_say_sa(dkp_job *j) {
-    dk_config whole = *j->c;
-    dk_sampler *s = &j->c->sampler;
+    dk_config whole = j->c;
+    dk_sampler *s = &j->c.sampler;
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), first = -1, last = -1;
     if (algorithm != 5 && algorithm != 6)
         return DKP_REFUSE(algorithm_type, "data_prediction|noise_prediction");
-    if (dkp_resolve(&whole, NULL, j->c->message) != DK_OK) return DK_ERROR_CONFIG;
+    if (dkp_resolve(&whole, NULL, j->c.message) != DK_OK) return DK_ERROR_CONFIG;
     for (int i = 0; i < whole.steps; i++) {
         dk_level from = dkp_grid_level(&whole, i), to = dkp_grid_level(&whole, i + 1);
         double told = dkp_told(&whole, from);
@@ -12333,11 +12333,11 @@ static const dkp_class *dkp_class_named(const char *name) {
 
 /* What limits D. Thresholding takes the place of clipping. */
 static void dkp_say_limits(dkp_job *j) {
-    dk_guidance *g = &j->c->guidance;
-    g->quantile = g->quantile_most = j->c->clip = 0;
+    dk_guidance *g = &j->c.guidance;
+    g->quantile = g->quantile_most = j->c.clip = 0;
     if (j->of->flags & DKP_UNCLIPPED || DKP_FIRST(predict_x0)) return;
     if (DKP_FLAG(thresholding)) g->quantile = DKP_SAYS(dynamic_thresholding_ratio), g->quantile_most = DKP_SAYS(sample_max_value);
-    else if (DKP_FLAG(clip_sample)) j->c->clip = DKP_SAYS_OR(clip_sample_range, 1);
+    else if (DKP_FLAG(clip_sample)) j->c.clip = DKP_SAYS_OR(clip_sample_range, 1);
 }
 
 /* Values into a config. */
@@ -12345,11 +12345,11 @@ static dk_status dkp_say_all(dkp_job *j) {
     static const char common[] = "order=$solver_order order=$predictor_order corrector=$corrector_order eta=$eta s_noise=$s_noise"
                                  " snr=$snr langevin_steps=$correct_steps churn=$s_churn churn_min=$s_min churn_max=$s_max";
     const char *own = strstr(j->of->keys, "->");
-    dk_config *c = j->c;
+    dk_config *c = &j->c;
     dk_alias is;
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
-    if (!(j->more->tokens >= 0)) return dkp_fail(c->message, "tokens", j->more->tokens, ">= 0 (0: by mu)");
+    if (!(j->more.tokens >= 0)) return dkp_fail(c->message, "tokens", j->more.tokens, ">= 0 (0: by mu)");
     memset(&c->grid, 0, sizeof c->grid), memset(&c->schedule, 0, sizeof c->schedule);
     memset(&c->network_schedule, 0, sizeof c->network_schedule);
     c->sigma_data = 0, c->negated = 0;
@@ -12608,8 +12608,8 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     int betas = key == DKP_KEY_trained_betas, range = key == DKP_KEY_stage_range;
     double product = 1, before = -1;
     dkp_numbers to = {NULL, 0, 1000000};
-    if (betas && !(j->more->table && j->more->table_size > 0)) return dkp_bad_json(r, "dk_json.table must be given, with room for these numbers");
-    if (betas) to.v = j->more->table, to.room = (size_t)j->more->table_size;
+    if (betas && !(j->more.table && j->more.table_size > 0)) return dkp_bad_json(r, "dk_json.table must be given, with room for these numbers");
+    if (betas) to.v = j->more.table, to.room = (size_t)j->more.table_size;
     if (range) to.v = j->range, to.room = DKP_STAGES + 1;
     if (!dkp_read_numbers(r, &to, 0)) return 0;
     for (size_t n = 0; n < to.count && to.v; before = to.v[n++]) {
@@ -12629,7 +12629,7 @@ static const char *dkp_key_name(int i) {
 
 /* Of a key that the class does not have: it is returned by name, or, where nobody asks, refused if no class has it. */
 static int dkp_ignore(dkp_reader *r, dkp_job *j) {
-    char *ignored = j->more->ignored;
+    char *ignored = j->more.ignored;
     dkp_text t = {ignored, DK_MESSAGE_SIZE, strlen(ignored)}, say = {r->message, DK_MESSAGE_SIZE, 0};
     dkp_field key;
     if (r->key[0] == '_') return 1; /* these only describe */
@@ -12687,22 +12687,24 @@ static dk_status dkp_unknown_class(char *message, const char *name) {
     return DK_ERROR_CONFIG;
 }
 
-/* Begins a reading into a copy of *c. */
-static void dkp_start_job(dkp_job *j, const dk_config *c, dk_json *more) {
+/* Begins a reading into copies of *c and *more. */
+static void dkp_start_job(dkp_job *j, const dk_config *c, const dk_json *more) {
     memset(j, 0, sizeof *j);
-    j->set = *c, j->c = &j->set, j->asked = more != NULL, j->more = more ? more : &j->none;
-    j->more->class_name = NULL, j->more->ignored[0] = 0, j->more->carried = j->more->fresh = 0;
+    j->c = *c, j->asked = more != NULL;
+    if (more) j->more = *more;
+    j->more.class_name = NULL, j->more.ignored[0] = 0, j->more.carried = j->more.fresh = 0;
 }
 
 /* The config becomes what was read, or has a message more. */
-static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_status status) {
-    if (status == DK_OK && j->of) {
-        j->more->class_name = dkp_class_name((int)(j->of - dkp_classes));
-        *c = *j->c;
+static dk_status dkp_end_job(dkp_job *j, dk_config *c, dk_json *more, dk_status status) {
+    if (status == DK_OK) {
+        j->more.class_name = dkp_class_name((int)(j->of - dkp_classes));
+        *c = j->c;
         c->message[0] = 0;
     } else {
-        memcpy(c->message, j->c->message, sizeof c->message);
+        memcpy(c->message, j->c.message, sizeof c->message);
     }
+    if (more) *more = j->more;
     return status;
 }
 
@@ -12711,13 +12713,13 @@ DK_API dk_status dk_config_from_json(dk_config *c, const char *text, size_t leng
     if (!c) return DK_ERROR_CONFIG;
     if (!text) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "text = NULL: must be JSON");
     dkp_start_job(&job, c, more);
-    dkp_reader r = {text, text, text + length, {0}, job.set.message};
-    if (!dkp_read_members(&r, dkp_read_member, &job)) return dkp_end_job(&job, c, DK_ERROR_CONFIG);
+    dkp_reader r = {text, text, text + length, {0}, job.c.message};
+    if (!dkp_read_members(&r, dkp_read_member, &job)) return dkp_end_job(&job, c, more, DK_ERROR_CONFIG);
     job.of = dkp_class_named(job.class_name);
-    if (!job.of) return dkp_end_job(&job, c, dkp_unknown_class(job.set.message, job.class_name));
+    if (!job.of) return dkp_end_job(&job, c, more, dkp_unknown_class(job.c.message, job.class_name));
     dkp_say_defaults(&job);
     job.class_name[0] = 0;
-    return dkp_end_job(&job, c, dkp_read_members(&r, dkp_read_member, &job) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
+    return dkp_end_job(&job, c, more, dkp_read_members(&r, dkp_read_member, &job) ? dkp_say_all(&job) : DK_ERROR_CONFIG);
 }
 
 /* ---- tables */
@@ -12935,15 +12937,13 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     if (!c) return DK_ERROR_CONFIG;
     for (int i = 0; model && !found && dk_model_at(i, &row); i++) found = dkp_same_name(name, row.name, 1);
     if (!found) return dkp_fail_name(c->message, "model", model ? model : "(NULL)", dkp_model_name);
-    dkp_start_job(&job, c, NULL);
-    dk_config *set = &job.set;
-    dk_json *given = &job.none;
-    if (more) *given = *more;
+    dkp_start_job(&job, c, more);
+    dk_config *set = &job.c;
     job.of = dkp_class_named(row.class_name);
     if (set->steps == 0) set->steps = row.steps;
-    if (row.to_zero) given->to_zero = 1;
-    if (!dkp_shift_given(&job)) given->tokens = row.tokens;
-    if (row.mu && given->tokens > 0) given->mu = row.mu(given->tokens, set->steps), given->tokens = 0;
+    if (row.to_zero) job.more.to_zero = 1;
+    if (!dkp_shift_given(&job)) job.more.tokens = row.tokens;
+    if (row.mu && job.more.tokens > 0) job.more.mu = row.mu(job.more.tokens, set->steps), job.more.tokens = 0;
     dkp_say_defaults(&job);
     dkp_say_words(&job, row.settings, 0);
     dk_status status = dkp_say_all(&job);
@@ -12953,9 +12953,8 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     if (set->guidance.schedule == dkp_second_scale ? !row.schedule : !set->guidance.schedule && !kept)
         set->guidance.schedule = row.schedule;
     if (!set->phases || dkp_second_network(set->phases)) set->phases = row.phase, set->phase_count = row.phase != NULL;
-    status = dkp_end_job(&job, c, status);
-    if (more) more->class_name = given->class_name, more->ignored[0] = 0;
-    return status;
+    if (more) job.more.mu = more->mu, job.more.tokens = more->tokens, job.more.to_zero = more->to_zero; /* stay as they were given */
+    return dkp_end_job(&job, c, more, status);
 }
 
 DKP_FAST
