@@ -11024,20 +11024,22 @@ static uint32_t dkp_seed_hash(uint32_t value, uint32_t *state, uint32_t factor) 
     return value ^ value >> 16;
 }
 
-/* The first word of NumPy's SeedSequence(seed, spawn_key=key, pool_size=24), O'Neill 2015. */
-static uint32_t dkp_seed_word(uint64_t seed, const uint32_t *key, int keys) {
-    enum { POOL = 24 };
-    uint32_t pool[POOL], state = 0x43B0D7E5u;
-    for (int i = 0; i < POOL; i++) pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
-    for (int from = 0; from < POOL + keys; from++)
-        for (int to = 0; to < POOL; to++) {
+/* NumPy's SeedSequence(seed, spawn_key, pool_size).generate_state(count), O'Neill 2015. */
+static void dkp_seed_words(uint64_t seed, const uint32_t *key, int keys, int pool_size, uint32_t *out,
+                           int count) {
+    uint32_t pool[24] = {0}, state = 0x43B0D7E5u;
+    for (int i = 0; i < pool_size; i++)
+        pool[i] = dkp_seed_hash(i < 2 ? (uint32_t)(seed >> 32 * i) : 0, &state, 0x931E8875u);
+    for (int from = 0; from < pool_size + keys; from++)
+        for (int to = 0; to < pool_size; to++) {
             if (from == to) continue;
-            uint32_t word = dkp_seed_hash(from < POOL ? pool[from] : key[from - POOL], &state, 0x931E8875u);
+            uint32_t word =
+                dkp_seed_hash(from < pool_size ? pool[from] : key[from - pool_size], &state, 0x931E8875u);
             word = 0xCA01F9DDu * pool[to] - 0x4973F715u * word;
             pool[to] = word ^ word >> 16;
         }
     state = 0x8B51F9DDu;
-    return dkp_seed_hash(pool[0], &state, 0x58F38DEDu);
+    for (int i = 0; i < count; i++) out[i] = dkp_seed_hash(pool[i % pool_size], &state, 0x58F38DEDu);
 }
 
 /* A number in [0, 1), as the generator's program makes it: of 24 or 53 bits. */
@@ -11184,9 +11186,10 @@ DKP_ONCE static int dkp_fill_torchsde(const dk_noise_source *s, const dk_noise_r
     for (size_t b = 0; count && b < batch; b++, out += n) {
         memset(out, 0, n * sizeof *out);
         for (int k = 0; k < count; k++) {
-            uint32_t low = (uint32_t)node[k].place, high = (uint32_t)(node[k].place >> 32), depth = (uint32_t)node[k].depth;
+            uint32_t low = (uint32_t)node[k].place, high = (uint32_t)(node[k].place >> 32), depth = (uint32_t)node[k].depth, word;
             const uint32_t key[3] = {low, high ? high : depth, depth}; /* as many words as the place needs */
-            dkp_start_stream(&g, dkp_seed_word(dkp_seed_of(s, q, b), key, node[k].depth < 0 ? 0 : high ? 3 : 2));
+            dkp_seed_words(dkp_seed_of(s, q, b), key, node[k].depth < 0 ? 0 : high ? 3 : 2, 24, &word, 1);
+            dkp_start_stream(&g, word);
             dkp_stream_normals(&g, &normals, n, node[k].share, out);
         }
     }
@@ -11611,6 +11614,7 @@ typedef struct dkp_job {
     dk_json more; /* zero where the caller gives none */
     const struct dkp_class *of;
     int asked; /* whether the caller reads what comes back in `more` */
+    dk_status status; /* the first thing that was refused, with its message in c, stays */
     double v[DKP_KEY_COUNT], range[DKP_STAGES + 1]; /* stage_range, where it is given */
     unsigned char has[DKP_KEY_COUNT], seen[DKP_KEY_COUNT]; /* which keys the class has, and which the text had so far */
     char class_name[DKP_TOKEN];                            /* that the text had so far */
@@ -11635,8 +11639,8 @@ enum {
 typedef struct dkp_class {
     const char *alias; /* its name, and which sampler it is, as a row of names */
     int flags;
-    dk_status (*levels)(dkp_job *j); /* what its keys mean beyond fields; unless NULL */
-    dk_status (*method)(dkp_job *j); /* the same for the sampler, after all others */
+    void (*levels)(dkp_job *j); /* what its keys mean beyond fields; unless NULL */
+    void (*method)(dkp_job *j); /* the same for the sampler, after all others */
     const char *keys;                /* that its constructor has, and their defaults; then "->" and fields, for dkp_say_fields */
 } dkp_class;
 
@@ -11648,20 +11652,21 @@ typedef struct dkp_class {
 #define DKP_FIRST(key) (DKP_SAYS(key) == 0) /* of its choices; false */
 
 /* "key" = value: must be allowed */
-static dk_status dkp_refuse_key(char *message, const char *key, const char *value, const char *allowed) {
+static int dkp_refuse_key(char *message, const char *key, const char *value, const char *allowed) {
     dkp_text t = {message, DK_MESSAGE_SIZE, 0};
     dkp_say(&t, "\"%s\" = %s: must be ", key, value);
     for (; *allowed; allowed++)
         if (*allowed == '|') dkp_put(&t, ", ");
         else dkp_put_char(&t, *allowed);
-    return DK_ERROR_CONFIG;
+    return 0;
 }
 
-static dk_status dkp_refuse(dkp_job *j, int key, const char *allowed) {
+static void dkp_refuse(dkp_job *j, int key, const char *allowed) {
     char value[DKP_TOKEN];
     dkp_text t = {value, sizeof value, 0};
     dkp_field of;
     double v = j->v[key];
+    if (j->status) return;
     dkp_key_at(key, NULL, &of);
     if (v == DKP_UNSET) {
         dkp_put(&t, "null");
@@ -11678,14 +11683,15 @@ static dk_status dkp_refuse(dkp_job *j, int key, const char *allowed) {
     } else {
         dkp_put_exact(&t, v);
     }
-    return dkp_refuse_key(j->c.message, of.name, value, allowed);
+    dkp_refuse_key(j->c.message, of.name, value, allowed);
+    j->status = DK_ERROR_CONFIG;
 }
 #define DKP_REFUSE(key, allowed) dkp_refuse(j, DKP_KEY_##key, allowed)
 
 /* ---- what the values mean: schedules, grids and conditions */
 
 /* Sets fields as a text says: "field=value", or "field=$key" for what the file says there, if it does. */
-static dk_status dkp_say_fields(dkp_job *j, const char *text) {
+static void dkp_say_fields(dkp_job *j, const char *text) {
     char word[DKP_WORD], number[DKP_TOKEN], *value;
     dkp_field f, of;
     while (dkp_next_setting(&text, word, &value) && value) {
@@ -11694,33 +11700,29 @@ static dk_status dkp_say_fields(dkp_job *j, const char *text) {
         if ((key >= 0 && j->v[key] == DKP_UNSET) || !dkp_find_field(&j->c, word, &f)) continue;
         if (key >= 0) dkp_put_exact(&t, j->v[key]), value = number;
         int good = f.kind == 'n' ? dkp_set_named(&j->c, word, value) : dkp_set_field_of(&j->c, &f, value);
-        if (!good && key >= 0) return dkp_refuse(j, key, f.allowed);
+        if (!good && key >= 0) dkp_refuse(j, key, f.allowed);
     }
-    return DK_OK;
 }
 
-static dk_status dkp_say_prediction(dkp_job *j) {
-    if (DKP_SAYS(prediction_type) > 3)
-        return DKP_REFUSE(prediction_type, "sample|epsilon|v_prediction|flow_prediction");
+static void dkp_say_prediction(dkp_job *j) {
+    if (DKP_SAYS(prediction_type) > 3) DKP_REFUSE(prediction_type, "sample|epsilon|v_prediction|flow_prediction");
     j->c.prediction =
         DKP_SAYS(prediction_type) >= 0 ? (dk_prediction)(1 + (int)DKP_SAYS(prediction_type)) : DK_PREDICT_EPS;
-    return DK_OK;
 }
 
-static dk_status dkp_say_timesteps(dkp_job *j) {
+static void dkp_say_timesteps(dkp_job *j) {
     double T = DKP_SAYS(num_train_timesteps);
-    return T >= 2 && T <= 1000000 ? DK_OK : DKP_REFUSE(num_train_timesteps, "2 .. 1000000");
+    if (!(T >= 2 && T <= 1000000)) DKP_REFUSE(num_train_timesteps, "2 .. 1000000");
 }
 
 /* The table of alpha^2, rounded as tensors of floats are. */
-static dk_status dkp_say_table(dkp_job *j) {
+static void dkp_say_table(dkp_job *j) {
     double shift = DKP_SAYS(snr_shift_scale);
     dk_schedule *s = &j->c.schedule;
-    if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_timesteps(j);
     int T = (int)DKP_SAYS(num_train_timesteps), betas = (int)dkp_or(DKP_SAYS(beta_schedule), 0);
     if (DKP_SAYS(trained_betas) > 0) {
-        if ((int)DKP_SAYS(trained_betas) != T)
-            return DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
+        if ((int)DKP_SAYS(trained_betas) != T) DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
         *s = dk_vp_table(j->more.table, T);
     } else {
         int spaced = dkp_spaced_betas((dk_betas)betas);
@@ -11731,62 +11733,60 @@ static dk_status dkp_say_table(dkp_job *j) {
     if (DKP_FLAG(rescale_betas_zero_snr)) s->zero_terminal_snr = 1;
     if (s->zero_terminal_snr && (j->of->flags & (DKP_SIGMAS | DKP_MULTISTEP))) s->quirks |= DK_QUIRK_TERMINAL_ALPHA;
     j->c.condition = DK_UNIT_T;
-    return DK_OK;
 }
 
-/* The config so far, resolved, as far as levels need it: the first level, and the one before the last. */
-static dk_status dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
+/* The config so far, resolved, as far as levels need it: the first level, and the one before the last. 0: something is refused. */
+static int dkp_say_ends(dkp_job *j, dk_level *first, dk_level *last) {
     dk_config whole = j->c;
+    if (j->status) return 0;
     if (whole.grid.final == DK_FINAL_DEFAULT) whole.grid.final = DK_FINAL_ZERO;
     whole.grid.rising = 0, whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
-    dk_status status = dkp_resolve(&whole, NULL, j->c.message);
-    if (status == DK_OK) *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
-    return status;
+    j->status = dkp_resolve(&whole, NULL, j->c.message);
+    if (j->status) return 0;
+    *first = dkp_grid_level(&whole, 0), *last = dkp_grid_level(&whole, whole.steps - 1);
+    return 1;
 }
 
 /* The spacing that the use_..._sigmas flags ask for. */
-static dk_status dkp_say_conversion(dkp_job *j, dk_spacing *spacing) {
+static dk_spacing dkp_say_conversion(dkp_job *j) {
     static const dk_spacing spacings[] = {DK_SPACING_KARRAS, DK_SPACING_EXPONENTIAL, DK_SPACING_BETA_SIGMA, DK_SPACING_LAMBDA};
-    *spacing = DK_SPACING_DEFAULT;
+    dk_spacing spacing = DK_SPACING_DEFAULT;
     for (int i = 0; i < DKP_COUNT(spacings); i++) {
         int key = DKP_KEY_use_karras_sigmas + i; /* in the order of the keys */
         if (!(j->v[key] > 0)) continue;
-        if (*spacing) return dkp_refuse(j, key, "false: one kind of sigmas can be used");
-        *spacing = spacings[i];
+        if (spacing) dkp_refuse(j, key, "false: one kind of sigmas can be used");
+        spacing = spacings[i];
     }
-    return DK_OK;
+    return spacing;
 }
 
 /* From the spacing so far to another over a range: that of the levels so far (`current`), or all of the schedule's. */
-static dk_status dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) {
+static void dkp_say_converted(dkp_job *j, dk_spacing spacing, int current) {
     dk_grid *g = &j->c.grid;
     dk_level first, last;
-    if (current && dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    if (current && !dkp_say_ends(j, &first, &last)) return;
     g->spacing = spacing, g->n = 0, g->quirks = 0, g->terminal = 0;
     g->rounding = DK_ROUND_NONE;
     if (current) g->sigma_max = dkp_u(&j->c.schedule, first);
     if (current && j->c.steps > 1) g->sigma_min = dkp_u(&j->c.schedule, last);
     if (DKP_SAID(sigma_max)) g->sigma_max = DKP_SAYS(sigma_max);
     if (DKP_SAID(sigma_min)) g->sigma_min = DKP_SAYS(sigma_min);
-    return DK_OK;
 }
 
 /* The last level comes twice. */
-static dk_status dkp_say_twice(dkp_job *j) {
+static void dkp_say_twice(dkp_job *j) {
     j->c.grid.final = DK_FINAL_LAST;
     j->c.grid.quirks |= j->c.grid.rising && (j->of->flags & DKP_INVERSE) ? DK_QUIRK_NOISY_TWICE : DK_QUIRK_CLEAN_TWICE;
-    return DK_OK;
 }
 
 /* The last level is that of timestep 0. */
-static dk_status dkp_say_least(dkp_job *j) {
+static void dkp_say_least(dkp_job *j) {
     dk_grid *g = &j->c.grid;
     dk_level first, last;
-    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    if (!dkp_say_ends(j, &first, &last)) return;
     double least = dk_noise_level(dkp_table_level(&j->c.schedule, 0));
-    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) return dkp_say_twice(j);
-    g->final = DK_FINAL_VALUE, g->final_value = least;
-    return DK_OK;
+    if (fabs(dk_noise_level(last) / least - 1) <= 1e-9) dkp_say_twice(j);
+    else g->final = DK_FINAL_VALUE, g->final_value = least;
 }
 
 /* Flow over the levels of a table alone; T = 0: over all. */
@@ -11803,16 +11803,19 @@ DK_API double dk_shift_mu(double tokens, double base_tokens, double max_tokens, 
     return tokens * slope + (base_mu - slope * base_tokens);
 }
 
-static dk_status dkp_say_shift(dkp_job *j, double *shift) {
+static double dkp_say_shift(dkp_job *j) {
     double base = DKP_SAYS_OR(base_shift, 0.5), most = DKP_SAYS_OR(max_shift, 1.15);
     double mu = dkp_shift_given(j) ? j->more.mu : base < most || base > most ? HUGE_VAL : base;
     if (j->more.tokens > 0)
         mu = dk_shift_mu(j->more.tokens, DKP_SAYS_OR(base_image_seq_len, 256), DKP_SAYS_OR(max_image_seq_len, 4096), base,
                          most);
-    if (!dkp_finite(mu))
-        return DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
-    *shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
-    return *shift > 0 ? DK_OK : DKP_REFUSE(time_shift_type, "exponential for this mu");
+    if (!dkp_finite(mu)) {
+        DKP_REFUSE(use_dynamic_shifting, "false, unless mu or the number of image tokens is given");
+        return 1;
+    }
+    double shift = DKP_SAYS(time_shift_type) > 0 ? mu : dkp_exp(mu);
+    if (!(shift > 0)) DKP_REFUSE(time_shift_type, "exponential for this mu");
+    return shift;
 }
 
 /* Karras levels of sigma/alpha from a to b, on a schedule whose u is another. */
@@ -11825,15 +11828,15 @@ static int dkp_karras_by_level(const dk_config *c, int i, int n, dk_level *level
 
 /* use_flow_sigmas: flow levels in a class that began as one for tables, of which some settings are left. Some count t from 1
    to 1/T and leave out the last, others from 1 - 1/T to 0. The network is told whole thousandths. */
-static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
+static void dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
     dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(flow_shift);
     int from_one = j->of->flags & DKP_FROM_ONE, karras = from_one && conversion == DK_SPACING_KARRAS;
-    if (DKP_FLAG(use_dynamic_shifting) && (from_one || dkp_shift_given(j)) && dkp_say_shift(j, &shift) != DK_OK)
-        return DK_ERROR_CONFIG;
-    if (conversion != DK_SPACING_DEFAULT && !karras) return DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
-    if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
+    if (DKP_FLAG(use_dynamic_shifting) && (from_one || dkp_shift_given(j))) shift = dkp_say_shift(j);
+    if (conversion != DK_SPACING_DEFAULT && !karras) DKP_REFUSE(use_flow_sigmas, "false with other sigmas");
+    dkp_say_table(j);
+    if (j->status) return;
     double least = dk_noise_level(dkp_table_level(&c->schedule, 0)),
            most = dk_noise_level(dkp_table_level(&c->schedule, T - 1));
     c->condition = DK_UNIT_FLOW, c->condition_scale = T, c->condition_rounding = DK_ROUND_DOWN;
@@ -11848,9 +11851,8 @@ static dk_status dkp_say_flow_sigmas(dkp_job *j, dk_spacing conversion) {
         if (from_one) g->quirks |= DK_QUIRK_BELOW_ONE;
         else c->schedule.t_min = 0, c->schedule.t_max = 1 - 1 / T;
     }
-    if (j->of->flags & (DKP_ENDS_TWICE | DKP_INVERSE) && !DKP_FIRST(final_sigmas_type)) return dkp_say_twice(j);
-    if (DKP_SAYS(final_sigmas_type) > 0) g->final = DK_FINAL_VALUE, g->final_value = least / (1 - least);
-    return DK_OK;
+    if (j->of->flags & (DKP_ENDS_TWICE | DKP_INVERSE) && !DKP_FIRST(final_sigmas_type)) dkp_say_twice(j);
+    else if (DKP_SAYS(final_sigmas_type) > 0) g->final = DK_FINAL_VALUE, g->final_value = least / (1 - least);
 }
 
 /* Leading timesteps from data up, and then the noisiest timestep. */
@@ -11861,23 +11863,22 @@ static int dkp_leading_to_noise(const dk_config *c, int i, int n, dk_level *leve
 }
 
 /* From data to the noisiest timestep, which comes twice where it is one of the spacing's. */
-static dk_status dkp_say_inverse(dkp_job *j) {
+static void dkp_say_inverse(dkp_job *j) {
     dk_grid *g = &j->c.grid;
-    if (!dkp_by_timesteps(g) || g->spacing == DK_SPACING_TRAILING) return dkp_say_twice(j);
-    g->final = DK_FINAL_LAST, g->full_steps = j->c.steps + 1;
+    if (!dkp_by_timesteps(g) || g->spacing == DK_SPACING_TRAILING) dkp_say_twice(j);
+    else g->final = DK_FINAL_LAST, g->full_steps = j->c.steps + 1;
     if (g->spacing == DK_SPACING_LEADING) g->spacing = DK_SPACING_CUSTOM, g->fn = dkp_leading_to_noise;
-    return DK_OK;
 }
 
 /* Levels evenly in log sigma from end to end of the table; the network is told the spacing's timesteps all the same, which
    go evenly, too. */
-static dk_status dkp_say_log_linear(dkp_job *j) {
+static void dkp_say_log_linear(dkp_job *j) {
     dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     dk_level first, last;
-    if (c->condition == DK_UNIT_C_NOISE) return DKP_REFUSE(interpolation_type, "linear, or timestep_type discrete");
+    if (c->condition == DK_UNIT_C_NOISE) DKP_REFUSE(interpolation_type, "linear, or timestep_type discrete");
     g->rounding = DK_ROUND_NONE;
-    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    if (!dkp_say_ends(j, &first, &last)) return;
     double most = dkp_in_unit(DK_UNIT_C_NOISE, dkp_table_level(&c->schedule, c->schedule.timesteps - 1)),
            least = dkp_in_unit(DK_UNIT_C_NOISE, dkp_table_level(&c->schedule, 0)), n = c->steps;
     c->condition = DK_UNIT_C_NOISE;
@@ -11885,19 +11886,22 @@ static dk_status dkp_say_log_linear(dkp_job *j) {
     c->condition_offset = first.t - dkp_or(c->condition_scale, 1) * most;
     c->condition_rounding = g->spacing == DK_SPACING_TRAILING ? DK_ROUND_NEAREST : DK_ROUND_NONE;
     g->spacing = DK_SPACING_EXPONENTIAL, g->final = DK_FINAL_MIN, g->quirks = 0, g->n = 0;
-    return DK_OK;
 }
 
 /* Classes with a table of alpha^2. */
-static dk_status dkp_say_vp(dkp_job *j) {
+static void dkp_say_vp(dkp_job *j) {
     dk_config *c = &j->c;
     dk_grid *g = &c->grid;
-    dk_spacing conversion;
+    dk_spacing conversion = dkp_say_conversion(j);
     int flags = j->of->flags, sigmas = flags & DKP_SIGMAS, inverse = !!(flags & DKP_INVERSE), spare = (flags & DKP_MULTISTEP) && !inverse,
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
-    if (dkp_say_conversion(j, &conversion) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (DKP_FLAG(use_flow_sigmas)) return dkp_say_flow_sigmas(j, conversion);
-    if (dkp_say_table(j) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_prediction(j);
+    if (DKP_FLAG(use_flow_sigmas)) {
+        dkp_say_flow_sigmas(j, conversion);
+        return;
+    }
+    dkp_say_table(j);
+    if (j->status) return;
     if (DKP_SAYS(timestep_type) > 0 && c->prediction == DK_PREDICT_V) c->condition = DK_UNIT_C_NOISE;
     if (DKP_SAID(timestep_spacing)) g->spacing = (dk_spacing)(DK_SPACING_LEADING + (int)DKP_SAYS(timestep_spacing));
     else if (!g->spacing) g->spacing = DK_SPACING_LINSPACE; /* the class's name may have another */
@@ -11908,49 +11912,48 @@ static dk_status dkp_say_vp(dkp_job *j) {
     if (sigmas && (linspace || g->spacing != DK_SPACING_LEADING)) c->start_scale = 0;
     if (spare && g->spacing != DK_SPACING_TRAILING) g->quirks |= DK_QUIRK_SPARE_LEVEL;
     if (DKP_SAID(steps_offset) && !(DKP_SAYS(steps_offset) >= 0 && DKP_SAYS(steps_offset) < c->schedule.timesteps))
-        return DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
+        DKP_REFUSE(steps_offset, ">= 0 and less than num_train_timesteps");
     if (g->spacing == DK_SPACING_LEADING && !linspace) {
         int T = c->schedule.timesteps;
         int highest = (c->steps - 1 + spare) * (T / (c->steps + spare + inverse)) + inverse;
-        if (highest + DKP_SAYS(steps_offset) > T - 1) return DKP_REFUSE(steps_offset, "less, for so many steps");
+        if (highest + DKP_SAYS(steps_offset) > T - 1) DKP_REFUSE(steps_offset, "less, for so many steps");
         g->n = (int)dkp_or(DKP_SAYS(steps_offset), 0);
     }
     int current = sigmas && !(DKP_SAYS(interpolation_type) > 0);
     if (current && c->steps == 1 && !DKP_SAID(sigma_max)) conversion = DK_SPACING_DEFAULT; /* its only level stays */
     if (conversion != DK_SPACING_DEFAULT) {
         int nearest = conversion == DK_SPACING_KARRAS || conversion == DK_SPACING_LAMBDA;
-        if (dkp_say_converted(j, conversion, current) != DK_OK) return DK_ERROR_CONFIG;
+        dkp_say_converted(j, conversion, current);
         if ((flags & DKP_MULTISTEP) || ((flags & DKP_TELLS_KARRAS) && conversion == DK_SPACING_KARRAS))
             g->rounding = nearest ? DK_ROUND_NEAREST : DK_ROUND_DOWN;
         if (nearest && (flags & DKP_CUTS_COSINE) && c->schedule.betas == DK_BETAS_COSINE) g->rounding = DK_ROUND_DOWN;
     } else if (DKP_SAYS(lambda_min_clipped) > DKP_UNSET) {
         double t = dk_level_at(&c->schedule, DK_UNIT_LAMBDA, DKP_SAYS(lambda_min_clipped)).t;
-        if (!(t >= 1)) return DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
+        if (!(t >= 1)) DKP_REFUSE(lambda_min_clipped, "below log(alpha/sigma) of timestep 1");
         c->schedule.t_max = floor(t);
     }
-    if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) return dkp_say_log_linear(j);
     g->final = DK_FINAL_ZERO;
-    if (inverse) return dkp_say_inverse(j);
-    if (least && conversion != DK_SPACING_DEFAULT && (flags & DKP_ENDS_TWICE)) return dkp_say_twice(j);
-    return least ? dkp_say_least(j) : DK_OK;
+    if (DKP_SAYS(interpolation_type) > 0 && conversion == DK_SPACING_DEFAULT) dkp_say_log_linear(j);
+    else if (inverse) dkp_say_inverse(j);
+    else if (least && conversion != DK_SPACING_DEFAULT && (flags & DKP_ENDS_TWICE)) dkp_say_twice(j);
+    else if (least) dkp_say_least(j);
 }
 
 /* Flow matching proper. Ends of the range that are already shifted are shifted again with all the rest; not so where the
    shift is a dynamic one. */
-static dk_status dkp_say_flow(dkp_job *j) {
+static void dkp_say_flow(dkp_job *j) {
     dk_config *c = &j->c;
-    dk_spacing conversion;
     int dynamic = DKP_FLAG(use_dynamic_shifting), inverted = DKP_FLAG(invert_sigmas);
     double shift = DKP_SAYS(shift);
     double T = DKP_SAYS(num_train_timesteps);
     int to_zero = j->more.to_zero || (j->of->flags & DKP_TO_ZERO);
     if (DKP_FLAG(stochastic_sampling)) c->sampler = dk_sampler_named("lcm");
     if (inverted && strcmp(c->sampler.name, "lcm") == 0) /* the class would end in pure noise */
-        return DKP_REFUSE(invert_sigmas, "false with fresh noise in every step");
+        DKP_REFUSE(invert_sigmas, "false with fresh noise in every step");
     if (T < 2 && to_zero && T >= 1) T = 0; /* no table */
-    else if (dkp_say_timesteps(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (dkp_say_conversion(j, &conversion) != DK_OK) return DK_ERROR_CONFIG;
-    if (dynamic && dkp_say_shift(j, &shift) != DK_OK) return DK_ERROR_CONFIG;
+    else dkp_say_timesteps(j);
+    dk_spacing conversion = dkp_say_conversion(j);
+    if (dynamic) shift = dkp_say_shift(j);
     c->schedule = dkp_flow_table(shift, (int)T);
     c->grid.spacing = dynamic ? DK_SPACING_UNIFORM : DK_SPACING_NORMAL, c->grid.final = DK_FINAL_ZERO;
     c->grid.terminal = dkp_or(DKP_SAYS(shift_terminal), 0);
@@ -11958,10 +11961,9 @@ static dk_status dkp_say_flow(dkp_job *j) {
     c->condition = inverted ? DK_UNIT_DATA : DK_UNIT_FLOW;
     c->condition_scale = DKP_SAYS(num_train_timesteps);
     if (to_zero) c->schedule.t_min = 0, c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = DK_FINAL_MIN;
-    if (conversion == DK_SPACING_DEFAULT) return DK_OK;
-    if (dkp_say_converted(j, conversion, 1) != DK_OK) return DK_ERROR_CONFIG;
+    if (conversion == DK_SPACING_DEFAULT) return;
+    dkp_say_converted(j, conversion, 1);
     c->grid.final = DK_FINAL_ZERO;
-    return DK_OK;
 }
 
 /* sigma of timestep T - i of T. */
@@ -11973,57 +11975,58 @@ static double dkp_helios_sigma(double shift, double T, double i) {
 /* One stage of a pyramid. Its levels go from 0.999 to 0, and what the network is told over the timesteps that are the stage's
    by the share that it has of all the stages' ways. A stage's way begins higher than the one before ends, by the noise that is
    added there. */
-static dk_status dkp_say_helios(dkp_job *j) {
+static void dkp_say_helios(dkp_job *j) {
     dk_config *c = &j->c;
     double T = DKP_SAYS(num_train_timesteps), shift = DKP_SAYS(shift), mu = 1, gamma = DKP_SAYS(gamma);
     int stages = (int)DKP_SAYS(stages), own = j->more.stage, dynamic = DKP_FLAG(use_dynamic_shifting);
     double sum = 0, before = 0, after = 0;
     if (!DKP_SAID(stage_range) && stages == 3) /* the default */
         for (int i = 0; i <= stages; i++) j->range[i] = i / 3.0;
-    else if (stages > 1 && (int)dkp_or(DKP_SAYS(stage_range), 0) != stages + 1) return DKP_REFUSE(stage_range, "one number more than there are stages");
-    if (dkp_say_timesteps(j) != DK_OK || (dynamic && dkp_say_shift(j, &mu) != DK_OK)) return DK_ERROR_CONFIG;
-    if (dynamic && shift != 1) return DKP_REFUSE(shift, "1 with use_dynamic_shifting");
-    if (DKP_SAYS(prediction_type) != 3) return DKP_REFUSE(prediction_type, "flow_prediction");
-    if (!DKP_FLAG(use_flow_sigmas)) return DKP_REFUSE(use_flow_sigmas, "true");
-    if (DKP_FIRST(lower_order_final) && !(DKP_SAYS(scheduler_type) > 0)) return DKP_REFUSE(lower_order_final, "true with unipc");
-    if (own < 0 || own >= stages) return dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
+    else if (stages > 1 && (int)dkp_or(DKP_SAYS(stage_range), 0) != stages + 1) DKP_REFUSE(stage_range, "one number more than there are stages");
+    dkp_say_timesteps(j);
+    if (dynamic) mu = dkp_say_shift(j);
+    if (dynamic && shift != 1) DKP_REFUSE(shift, "1 with use_dynamic_shifting");
+    if (DKP_SAYS(prediction_type) != 3) DKP_REFUSE(prediction_type, "flow_prediction");
+    if (!DKP_FLAG(use_flow_sigmas)) DKP_REFUSE(use_flow_sigmas, "true");
+    if (DKP_FIRST(lower_order_final) && !(DKP_SAYS(scheduler_type) > 0)) DKP_REFUSE(lower_order_final, "true with unipc");
+    if (!j->status && (own < 0 || own >= stages)) j->status = dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
+    if (j->status) return;
     c->schedule = dk_flow(mu), c->prediction = DK_PREDICT_VELOCITY;
     c->schedule.t_max = 0.999, c->condition = DK_UNIT_FLOW, c->condition_scale = T;
     c->grid.spacing = DK_SPACING_UNIFORM, c->grid.final = j->of->method ? DK_FINAL_ZERO : DK_FINAL_REPLACE;
     if (stages == 1) {
         c->grid.final = DK_FINAL_MIN;
-        return DK_OK;
+        return;
     }
     for (int i = 0; i < stages; i++) {
         double from = dkp_helios_sigma(shift, T, floor(j->range[i] * T)), clean = 1 - from;
         double carried = 1 / (dkp_sqrt(1 + 1 / gamma) * from + clean);
         double way = (i ? 1 - carried * clean : from) - dkp_helios_sigma(shift, T, floor(j->range[i + 1] * T));
         if (i && i == own) j->more.carried = carried, j->more.fresh = carried * from / dkp_sqrt(gamma);
-        if (!(way > 0)) return DKP_REFUSE(num_train_timesteps, "more for so many stages");
+        if (!(way > 0)) DKP_REFUSE(num_train_timesteps, "more for so many stages");
         if (i == own) before = sum, after = sum + way;
         sum += way;
     }
+    if (j->status) return;
     double last = floor(after / sum * T), high = T * dkp_helios_sigma(shift, T, floor(before / sum * T)),
            low = T * dkp_helios_sigma(shift, T, last < T ? last : T - 1);
     if (high > 999) high = 999;
-    if (!(high > low)) return DKP_REFUSE(num_train_timesteps, "more for so many stages");
+    if (!(high > low)) DKP_REFUSE(num_train_timesteps, "more for so many stages");
     if (dynamic) low = high + (low - high) * (T - 1) / T;
     c->schedule.t_min = 0.999 / T;
     c->condition_scale = dynamic ? high - low : (high - low) / 0.999;
     c->condition_offset = low, c->condition_rounding = DK_ROUND_DOWN;
-    return DK_OK;
 }
 
-static dk_status dkp_say_range(dkp_job *j) {
-    return DKP_SAYS(sigma_max) > DKP_SAYS(sigma_min) ? DK_OK : DKP_REFUSE(sigma_max, "above sigma_min");
+static void dkp_say_range(dkp_job *j) {
+    if (!(DKP_SAYS(sigma_max) > DKP_SAYS(sigma_min))) DKP_REFUSE(sigma_max, "above sigma_min");
 }
 
 /* EDM's preconditioning; v is its F with the sign turned. */
-static dk_status dkp_say_edm(dkp_job *j) {
+static void dkp_say_edm(dkp_job *j) {
     dk_config *c = &j->c;
-    if (dkp_say_range(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
-    if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V)
-        return DKP_REFUSE(prediction_type, "epsilon|v_prediction");
+    dkp_say_range(j), dkp_say_prediction(j);
+    if (c->prediction != DK_PREDICT_EPS && c->prediction != DK_PREDICT_V) DKP_REFUSE(prediction_type, "epsilon|v_prediction");
     c->schedule = dk_edm(DKP_SAYS(sigma_min), DKP_SAYS(sigma_max));
     c->start_scale = dkp_sqrt(DKP_SAYS(sigma_max) * DKP_SAYS(sigma_max) + 1);
     c->negated = c->prediction == DK_PREDICT_V;
@@ -12032,63 +12035,60 @@ static dk_status dkp_say_edm(dkp_job *j) {
     c->grid.a = c->grid.spacing == DK_SPACING_KARRAS ? DKP_SAYS(rho) : 0;
     c->grid.final = DK_FINAL_ZERO;
     if (c->steps == 1 && c->grid.spacing == DK_SPACING_EXPONENTIAL) c->grid.sigma_max = DKP_SAYS(sigma_min) * (1 + 1e-9), c->grid.sigma_min = DKP_SAYS(sigma_min);
-    if (!(DKP_SAYS(final_sigmas_type) > 0)) return DK_OK;
-    if (c->steps > 1 || c->grid.spacing == DK_SPACING_EXPONENTIAL || !j->of->method) return dkp_say_twice(j);
-    c->grid.final = DK_FINAL_VALUE, c->grid.final_value = DKP_SAYS(sigma_min);
-    return DK_OK;
+    if (!(DKP_SAYS(final_sigmas_type) > 0)) return;
+    if (c->steps > 1 || c->grid.spacing == DK_SPACING_EXPONENTIAL || !j->of->method) dkp_say_twice(j);
+    else c->grid.final = DK_FINAL_VALUE, c->grid.final_value = DKP_SAYS(sigma_min);
 }
 
 /* Karras levels at every so-manyth of num_train_timesteps places, and then the least. */
-static dk_status dkp_say_consistency(dkp_job *j) {
+static void dkp_say_consistency(dkp_job *j) {
     dk_config *c = &j->c;
     dk_grid *g = &c->grid;
-    if (dkp_say_timesteps(j) != DK_OK || dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
     double T = DKP_SAYS(num_train_timesteps), low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
+    dkp_say_timesteps(j), dkp_say_range(j);
+    if (c->steps > T) DKP_REFUSE(num_train_timesteps, "at least the number of steps");
+    if (j->status) return;
     double rho = DKP_SAYS(rho), n = c->steps, ramp = (n - 1) * floor(T / n) / (T - 1);
-    if (n > T) return DKP_REFUSE(num_train_timesteps, "at least the number of steps");
     c->schedule = dk_edm(low, high), c->start_scale = high;
     g->spacing = DK_SPACING_KARRAS, g->a = rho, g->final = DK_FINAL_MIN;
     if (!(ramp > 0 && ramp < 1)) {
         if (n > 1) g->final = DK_FINAL_LAST;
-        return DK_OK;
+        return;
     }
     g->final = DK_FINAL_VALUE, g->final_value = low;
     g->sigma_min =
         dkp_pow(dkp_pow(high, 1 / rho) + ramp * (dkp_pow(low, 1 / rho) - dkp_pow(high, 1 / rho)), rho);
-    return DK_OK;
 }
 
 /* TrigFlow in units of sigma_data, from pure noise. Two steps meet at 1.3. */
-static dk_status dkp_say_trigflow(dkp_job *j) {
+static void dkp_say_trigflow(dkp_job *j) {
     static const double two[] = {1.5707963267948966, 1.3, 0};
     j->c.grid.spacing = DK_SPACING_UNIFORM, j->c.grid.final = DK_FINAL_MIN;
     if (j->c.steps == 2) j->c.grid = dk_grid_levels(two, DK_UNIT_T);
-    return DKP_SAID(prediction_type) && DKP_SAYS(prediction_type) < 4 ? DKP_REFUSE(prediction_type, "trigflow") : DK_OK;
+    if (DKP_SAID(prediction_type) && DKP_SAYS(prediction_type) < 4) DKP_REFUSE(prediction_type, "trigflow");
 }
 
 /* v-diffusion's levels, whatever the betas. */
-static dk_status dkp_say_crash(dkp_job *j) {
-    return DKP_SAYS(trained_betas) > 0 ? DKP_REFUSE(trained_betas, "null for this class") : DK_OK;
+static void dkp_say_crash(dkp_job *j) {
+    if (DKP_SAYS(trained_betas) > 0) DKP_REFUSE(trained_betas, "null for this class");
 }
 
 /* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */
-static dk_status dkp_say_karras_ve(dkp_job *j) {
+static void dkp_say_karras_ve(dkp_job *j) {
     double low = DKP_SAYS(sigma_min), high = DKP_SAYS(sigma_max);
-    if (dkp_say_range(j) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_range(j);
     j->c.schedule = dk_edm(low * low, high * high), j->c.start_scale = high;
-    return DK_OK;
 }
 
 /* Some of the timesteps that a model was distilled on. */
-static dk_status dkp_say_distilled(dkp_job *j) {
+static void dkp_say_distilled(dkp_job *j) {
     double original = DKP_SAYS(original_inference_steps);
-    if (dkp_say_table(j) != DK_OK || dkp_say_prediction(j) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_table(j), dkp_say_prediction(j);
     if (!(original >= j->c.steps && original <= j->c.schedule.timesteps))
-        return DKP_REFUSE(original_inference_steps,
-                          "at least the number of steps, at most num_train_timesteps");
+        DKP_REFUSE(original_inference_steps, "at least the number of steps, at most num_train_timesteps");
     j->c.grid.spacing = DK_SPACING_LCM, j->c.grid.n = (int)original;
     j->c.grid.final = DK_FINAL_ZERO;
-    return j->of->flags & DKP_TO_LEAST ? dkp_say_least(j) : DK_OK;
+    if (j->of->flags & DKP_TO_LEAST) dkp_say_least(j);
 }
 
 /* ---- what the values mean: samplers, which the aliases have named */
@@ -12101,75 +12101,66 @@ static void dkp_say_lower_order(dkp_job *j, int lower) {
 }
 
 /* It counts T/steps timesteps down, whatever the next one is. */
-static dk_status dkp_say_ddim(dkp_job *j) {
+static void dkp_say_ddim(dkp_job *j) {
     int limited = DKP_FLAG(clip_sample) || DKP_FLAG(thresholding);
     j->c.sampler.quirks |= DK_QUIRK_STRIDE | (limited || j->c.grid.rising ? DK_QUIRK_KEPT_NOISE : 0);
-    return DK_OK;
 }
 
-static dk_status dkp_say_ddpm(dkp_job *j) {
+static void dkp_say_ddpm(dkp_job *j) {
     if ((int)dkp_or(DKP_SAYS(variance_type), 0) == 2) j->c.sampler = dk_sampler_named("ddpm_large");
-    return DK_OK;
 }
 
-static dk_status dkp_say_pndm(dkp_job *j) {
+static void dkp_say_pndm(dkp_job *j) {
     j->c.sampler = dk_sampler_named("pndm_timesteps");
     j->c.sampler.plain_last = 1, j->c.sampler.quirks |= DK_QUIRK_STRIDE;
     if (j->c.prediction == DK_PREDICT_V) j->c.sampler.gauge = DK_GAUGE_VP; /* outputs are averaged as they are */
     if (DKP_FLAG(skip_prk_steps)) j->c.sampler.warmup = 0;
-    return DK_OK;
 }
 
 /* DPM-Solver; algorithms in the order of their words. */
-static dk_status dkp_say_dpm(dkp_job *j) {
+static void dkp_say_dpm(dkp_job *j) {
     dk_sampler *s = &j->c.sampler;
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), few = j->c.steps < 15;
-    if (algorithm > 4)
-        return DKP_REFUSE(algorithm_type, "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis");
+    if (algorithm > 4) DKP_REFUSE(algorithm_type, "dpmsolver++|dpmsolver|sde-dpmsolver++|sde-dpmsolver|deis");
     s->rule = DKP_SAYS(solver_type) > 0 && DKP_SAYS(solver_type) < 2 ? DK_RULE_DPM_TAYLOR : DK_RULE_DPM;
     s->noise_prediction = algorithm == 1 || algorithm == 3;
     if (DKP_SAID(algorithm_type)) s->eta = algorithm == 2 || algorithm == 3;
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     else if (algorithm == 2 && s->order > 2) s->quirks |= DK_QUIRK_THIRD_MINUS;
-    if (s->noise_prediction && DKP_FIRST(final_sigmas_type))
-        return DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
+    if (s->noise_prediction && DKP_FIRST(final_sigmas_type)) DKP_REFUSE(final_sigmas_type, "sigma_min for this algorithm_type");
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && few);
-    return DK_OK;
 }
 
 /* DPM-Solver++ 2M's SDE; a step to below timestep 0 has one node. */
-static dk_status dkp_say_cogvideox_dpm(dkp_job *j) {
+static void dkp_say_cogvideox_dpm(dkp_job *j) {
     dk_level first, last;
-    if (dkp_say_ends(j, &first, &last) != DK_OK) return DK_ERROR_CONFIG;
+    if (!dkp_say_ends(j, &first, &last)) return;
     j->c.sampler.quirks |= DK_QUIRK_STRIDE;
     if (last.t < j->c.schedule.timesteps / j->c.steps) j->c.sampler.quirks |= DK_QUIRK_EULER_LAST;
-    return DK_OK;
 }
 
 /* Where the steps are no multiple of the order, or the last one goes to sigma = 0, the last order is lower. */
-static dk_status dkp_say_singlestep(dkp_job *j) {
+static void dkp_say_singlestep(dkp_job *j) {
     dk_sampler *s = &j->c.sampler;
-    if (dkp_say_dpm(j) != DK_OK) return DK_ERROR_CONFIG;
+    dkp_say_dpm(j);
     s->quirks &= s->rule == DK_RULE_DPM_TAYLOR ? (unsigned)DK_QUIRK_THIRD_MINUS : 0;
     if (s->rule == DK_RULE_DPM_TAYLOR) s->rule = DK_RULE_EXACT;
     if (!s->noise_prediction) s->law = DK_LAW_SDE;
     s->lower_order_final =
         DKP_FLAG(lower_order_final) || j->c.steps % s->order != 0 || DKP_FIRST(final_sigmas_type);
-    return DK_OK;
 }
 
-static dk_status dkp_say_deis(dkp_job *j) {
+static void dkp_say_deis(dkp_job *j) {
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0);
-    if (algorithm > 1 && algorithm != 4) return DKP_REFUSE(algorithm_type, "deis");
+    if (algorithm > 1 && algorithm != 4) DKP_REFUSE(algorithm_type, "deis");
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final) && j->c.steps < 15);
-    return DK_OK;
 }
 
-static dk_status dkp_say_unipc(dkp_job *j) {
+static void dkp_say_unipc(dkp_job *j) {
     dk_sampler *s = &j->c.sampler;
     if (DKP_SAYS(scheduler_type) > 0) {
         *s = dk_sampler_named("euler");
-        return DK_OK;
+        return;
     }
     s->corrector = s->order + 1;
     s->rule = (int)dkp_or(DKP_SAYS(solver_type), 0) == 3 ? DK_RULE_BH1 : DK_RULE_BH2;
@@ -12177,17 +12168,16 @@ static dk_status dkp_say_unipc(dkp_job *j) {
     s->quirk = dkp_or(DKP_SAYS(disable_corrector), 0);
     if (s->quirk > 0) s->quirks |= DK_QUIRK_UNCORRECTED;
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
-    return DK_OK;
 }
 
 /* Noise in steps that begin at timesteps 200 to 800; the sampler's limits are on where a step ends. */
-static dk_status dkp_say_sa(dkp_job *j) {
+static void dkp_say_sa(dkp_job *j) {
     dk_config whole = j->c;
     dk_sampler *s = &j->c.sampler;
     int algorithm = (int)dkp_or(DKP_SAYS(algorithm_type), 0), first = -1, last = -1;
-    if (algorithm != 5 && algorithm != 6)
-        return DKP_REFUSE(algorithm_type, "data_prediction|noise_prediction");
-    if (dkp_resolve(&whole, NULL, j->c.message) != DK_OK) return DK_ERROR_CONFIG;
+    if (algorithm != 5 && algorithm != 6) DKP_REFUSE(algorithm_type, "data_prediction|noise_prediction");
+    else j->status = dkp_resolve(&whole, NULL, j->c.message);
+    if (j->status) return;
     for (int i = 0; i < whole.steps; i++) {
         dk_level from = dkp_grid_level(&whole, i), to = dkp_grid_level(&whole, i + 1);
         double told = dkp_told(&whole, from);
@@ -12200,10 +12190,9 @@ static dk_status dkp_say_sa(dkp_job *j) {
     if (s->noise_prediction) s->law = DK_LAW_SDE_NOISE;
     dkp_say_lower_order(j, DKP_FLAG(lower_order_final));
     s->eta = first >= 0;
-    if (first < 0) return DK_OK;
+    if (first < 0) return;
     s->noise_range[1] = dk_noise_level(dkp_grid_level(&whole, first));
     s->noise_range[0] = dk_noise_level(dkp_grid_level(&whole, last));
-    return DK_OK;
 }
 
 /* ---- the classes of diffusers, and the keys of their constructors */
@@ -12359,11 +12348,11 @@ static dk_status dkp_say_all(dkp_job *j) {
     dkp_class_at((int)(j->of - dkp_classes), &is);
     const dkp_found found = {{is.sampler, is.grid}, {is.settings, NULL}, 0};
     dkp_set_found(c, &found);
-    dk_status status = dkp_say_fields(j, common);
-    if (status == DK_OK && j->of->levels) status = j->of->levels(j);
-    if (status == DK_OK && own) status = dkp_say_fields(j, own + 2);
-    if (status == DK_OK && j->of->method) status = j->of->method(j);
-    if (status != DK_OK) return status;
+    dkp_say_fields(j, common);
+    if (!j->status && j->of->levels) j->of->levels(j);
+    if (!j->status && own) dkp_say_fields(j, own + 2);
+    if (!j->status && j->of->method) j->of->method(j);
+    if (j->status) return j->status;
     dkp_say_limits(j);
     dk_config whole = *c; /* whether it works: a schedule that does not fit a grid */
     whole.prediction = DK_PREDICT_X0, whole.start = DK_START_STATE;
@@ -12392,7 +12381,7 @@ static const char *dkp_read_value(const dkp_field *key, char type, const char *t
         *v = choice;
         return NULL;
     }
-    if (!*key->allowed && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
+    if (kind == 'r' && !*key->allowed && (strcmp(text, "-Infinity") == 0 || strcmp(text, "-inf") == 0)) { /* no limit */
         *v = -HUGE_VAL;
         return NULL;
     }
@@ -12664,9 +12653,7 @@ static int dkp_read_member(dkp_reader *r, void *job) {
     if (key.kind == 'a') return dkp_skip_value(r, 0);
     if (key.kind == 'l' && next == '[') return dkp_read_list(r, j, i);
     if (next == '{' || next == '[')
-        return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]",
-                              key.kind == 'c' ? key.allowed : "a single value"),
-               0;
+        return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]", key.kind == 'c' ? key.allowed : "a single value");
     if (next == '"') dkp_read_string(r, text);
     else dkp_read_literal(r, text, &type);
     dkp_make_plain(text);
@@ -12674,8 +12661,7 @@ static int dkp_read_member(dkp_reader *r, void *job) {
     char shown[DKP_TOKEN + 2];
     dkp_text t = {shown, sizeof shown, 0};
     dkp_say(&t, type == 's' ? "\"%s\"" : "%s", text);
-    if (allowed) dkp_refuse_key(r->message, key.name, shown, allowed);
-    return !allowed;
+    return !allowed || dkp_refuse_key(r->message, key.name, shown, allowed);
 }
 
 static dk_status dkp_unknown_class(char *message, const char *name) {

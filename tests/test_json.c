@@ -216,6 +216,7 @@ static void single_steps_are_those_of_the_class(void **state) {
          "\"sigma_min\"}",
          157.407, 157.407},
         {"{\"_class_name\": \"EDMEulerScheduler\", \"sigma_schedule\": \"exponential\"}", 0.002, 0},
+        {"{\"_class_name\": \"EDMDPMSolverMultistepScheduler\", \"final_sigmas_type\": \"sigma_min\"}", 80, 0.002},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -424,6 +425,15 @@ static void refusals_name_key_and_value(void **state) {
          "\"original_inference_steps\" = 2000: must be at least the number of steps, at most"},
         {"{\"_class_name\": \"SASolverScheduler\", \"corrector_order\": 5}",
          "\"corrector_order\" = 5: must be 1, 2, 3 or 4"},
+        {"{\"_class_name\": \"SASolverScheduler\", \"algorithm_type\": \"deis\"}",
+         "\"algorithm_type\" = \"deis\": must be data_prediction, noise_prediction"},
+        {"{\"_class_name\": \"DPMSolverMultistepScheduler\", \"algorithm_type\": \"data_prediction\"}",
+         "\"algorithm_type\" = \"data_prediction\": must be dpmsolver++, dpmsolver, sde-dpmsolver++, sde-dpmsolver, deis"},
+        {"{\"_class_name\": \"EDMEulerScheduler\", \"prediction_type\": \"sample\"}",
+         "\"prediction_type\" = \"sample\": must be epsilon, v_prediction"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": -Infinity}",
+         "\"num_train_timesteps\" = -Infinity: must be a finite number"},
+        {"{\"_class_name\": \"RePaintScheduler\", \"eta\": -Infinity}", "\"eta\" = -Infinity: must be >= 0"},
         {"{\"_class_name\": \"SASolverScheduler\", \"predictor_order\": 0}",
          "\"predictor_order\" = 0: must be 1, 2, 3 or 4"},
         {"{\"_class_name\": \"DDIM\\u00e9\"}", "\"_class_name\" = \"DDIM?\": must be"},

@@ -111,6 +111,12 @@ static void settings_that_need_others_are_refused_without(void **state) {
         {"sampler=er_sde order=4", "sampler.order = 4: must be 0 .. 3 for this method"},
         {"sampler=ipndm_v order=5", "sampler.order = 5: must be 0 .. 4 with ipndm_v"},
         {"grid.way=repaint grid.repaint_noise=1", "grid.repaint_noise = 1: must be 0 but for VP discrete schedules"},
+        {"schedule=vp_linear schedule.timesteps=4 sampler=ddim stride=1 grid=karras",
+         "sampler.quirk = 0: must be the stride in t, where there are less timesteps than steps"},
+        {"schedule=edm sampler=euler_late_churn churn=3 clip=1",
+         "sampler.churn = 3: must be 0 with what changes D (clip, a quantile, a hook, a mask on D), since D is read twice"},
+        {"schedule=ve sampler=pndm_timesteps plain_last=1 grid.final=zero",
+         "sampler.plain_last = 1: must be 0 where the last time is infinite"},
     };
     (void)state;
     for (int i = 0; i < COUNT(rows); i++) {
