@@ -11721,7 +11721,7 @@ static void dkp_say_table(dkp_job *j) {
     dk_schedule *s = &j->c.schedule;
     dkp_say_timesteps(j);
     int T = (int)DKP_SAYS(num_train_timesteps), betas = (int)dkp_or(DKP_SAYS(beta_schedule), 0);
-    if (DKP_SAYS(trained_betas) > 0) {
+    if (DKP_SAID(trained_betas)) {
         if ((int)DKP_SAYS(trained_betas) != T) DKP_REFUSE(trained_betas, "as many numbers as num_train_timesteps says");
         *s = dk_vp_table(j->more.table, T);
     } else {
@@ -12070,7 +12070,7 @@ static void dkp_say_trigflow(dkp_job *j) {
 
 /* v-diffusion's levels, whatever the betas. */
 static void dkp_say_crash(dkp_job *j) {
-    if (DKP_SAYS(trained_betas) > 0) DKP_REFUSE(trained_betas, "null for this class");
+    if (DKP_SAID(trained_betas)) DKP_REFUSE(trained_betas, "null for this class");
 }
 
 /* KarrasVe has the squares of sigma_max and sigma_min for noise levels. Its network gives D - x in units of the level. */

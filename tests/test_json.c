@@ -345,6 +345,8 @@ static void refusals_name_key_and_value(void **state) {
          "num_train_timesteps\" = 1000001: must be 2 .. 1000000"},
         {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1, 0.2]}",
          "\"trained_betas\" = 2: must be as many numbers as num_train_timesteps says"},
+        {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": []}",
+         "\"trained_betas\" = 0: must be as many numbers as num_train_timesteps says"},
         {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1, 1]}",
          "at \"trained_betas\": betas must be > 0 and < 1"},
         {"{\"_class_name\": \"DDIMScheduler\", \"trained_betas\": [0.1 0.2]}",
