@@ -11678,8 +11678,6 @@ static void dkp_refuse(dkp_job *j, int key, const char *allowed) {
         dkp_put(&t, "\"");
         while (n--) dkp_put_char(&t, *word++);
         dkp_put(&t, "\"");
-    } else if (!dkp_finite(v)) {
-        dkp_put(&t, "-Infinity");
     } else {
         dkp_put_exact(&t, v);
     }

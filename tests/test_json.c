@@ -435,7 +435,7 @@ static void refusals_name_key_and_value(void **state) {
          "\"prediction_type\" = \"sample\": must be epsilon, v_prediction"},
         {"{\"_class_name\": \"DDIMScheduler\", \"num_train_timesteps\": -Infinity}",
          "\"num_train_timesteps\" = -Infinity: must be a finite number"},
-        {"{\"_class_name\": \"RePaintScheduler\", \"eta\": -Infinity}", "\"eta\" = -Infinity: must be >= 0"},
+        {"{\"_class_name\": \"RePaintScheduler\", \"eta\": -Infinity}", "\"eta\" = -inf: must be >= 0"},
         {"{\"_class_name\": \"SASolverScheduler\", \"predictor_order\": 0}",
          "\"predictor_order\" = 0: must be 1, 2, 3 or 4"},
         {"{\"_class_name\": \"DDIM\\u00e9\"}", "\"_class_name\" = \"DDIM?\": must be"},
