@@ -1424,10 +1424,12 @@ typedef enum dk_quirk {
 #define DKP_SMALL _Pragma("clang attribute push(__attribute__((minsize)), apply_to = function)")
 #define DKP_FAST _Pragma("clang attribute pop")
 #elif defined(__GNUC__)
-#ifdef __OPTIMIZE__
+#if !defined(__OPTIMIZE__)
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"O0\")")
+#elif __GNUC__ < 12 /* has no -Oz, which is what clang's minsize is */
 #define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Os\")")
 #else
-#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"O0\")")
+#define DKP_SMALL _Pragma("GCC push_options") _Pragma("GCC optimize(\"Oz\")")
 #endif
 #define DKP_FAST _Pragma("GCC pop_options")
 #pragma GCC optimize("O2")
