@@ -11219,7 +11219,7 @@ DKP_SMALL
    mean by a name, each has its row, and "program:name" tells them apart. Letters before a name say whose it is, each program
    having one. */
 static const char dkp_letters[] = "cakdrsinf";
-static const char *const dkp_peers[] = {"comfyui", "a1111", "k-diffusion", "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", "forge"};
+static const char dkp_peers[][12] = {"comfyui", "a1111", "k-diffusion", "diffusers", "res4lyf", "sd.cpp", "invokeai", "sdnext", "forge"};
 
 /* clang-format off */
 /* What names stand for, "=" for the library's own name, "-" for nothing; then the names. */
@@ -12492,7 +12492,7 @@ static size_t dkp_digits(dkp_reader *r) {
 
 /* true, false, null or a number as it is written; its type. */
 static int dkp_read_literal(dkp_reader *r, char out[DKP_TOKEN], char *type) {
-    static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
+    static const char words[][10] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
     const char *first = r->at;
     size_t left = (size_t)(r->end - r->at);
     for (int i = 0; i < DKP_COUNT(words); i++) {
