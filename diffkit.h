@@ -11893,7 +11893,8 @@ static void dkp_say_vp(dkp_job *j) {
     dk_config *c = &j->c;
     dk_grid *g = &c->grid;
     dk_spacing conversion = dkp_say_conversion(j);
-    int flags = j->of->flags, sigmas = flags & DKP_SIGMAS, inverse = !!(flags & DKP_INVERSE), spare = (flags & DKP_MULTISTEP) && !inverse,
+    int flags = j->of->flags, sigmas = flags & DKP_SIGMAS, inverse = !!(flags & DKP_INVERSE),
+        spare = (flags & DKP_MULTISTEP) && !inverse,
         least = (flags & DKP_TO_LEAST) || DKP_SAYS(final_sigmas_type) > 0 || DKP_FIRST(set_alpha_to_one);
     dkp_say_prediction(j);
     if (DKP_FLAG(use_flow_sigmas)) {
@@ -11989,7 +11990,8 @@ static void dkp_say_helios(dkp_job *j) {
     if (DKP_SAYS(prediction_type) != 3) DKP_REFUSE(prediction_type, "flow_prediction");
     if (!DKP_FLAG(use_flow_sigmas)) DKP_REFUSE(use_flow_sigmas, "true");
     if (DKP_FIRST(lower_order_final) && !(DKP_SAYS(scheduler_type) > 0)) DKP_REFUSE(lower_order_final, "true with unipc");
-    if (!j->status && (own < 0 || own >= stages)) j->status = dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
+    if (!j->status && (own < 0 || own >= stages))
+        j->status = dkp_fail(c->message, "stage", own, "0 .. one less than there are stages");
     if (j->status) return;
     c->schedule = dk_flow(mu), c->prediction = DK_PREDICT_VELOCITY;
     c->schedule.t_max = 0.999, c->condition = DK_UNIT_FLOW, c->condition_scale = T;
@@ -12597,7 +12599,8 @@ static int dkp_read_list(dkp_reader *r, dkp_job *j, int key) {
     int betas = key == DKP_KEY_trained_betas, range = key == DKP_KEY_stage_range;
     double product = 1, before = -1;
     dkp_numbers to = {NULL, 0, 1000000};
-    if (betas && !(j->more.table && j->more.table_size > 0)) return dkp_bad_json(r, "dk_json.table must be given, with room for these numbers");
+    if (betas && !(j->more.table && j->more.table_size > 0))
+        return dkp_bad_json(r, "dk_json.table must be given, with room for these numbers");
     if (betas) to.v = j->more.table, to.room = (size_t)j->more.table_size;
     if (range) to.v = j->range, to.room = DKP_STAGES + 1;
     if (!dkp_read_numbers(r, &to, 0)) return 0;
@@ -12653,7 +12656,8 @@ static int dkp_read_member(dkp_reader *r, void *job) {
     if (key.kind == 'a') return dkp_skip_value(r, 0);
     if (key.kind == 'l' && next == '[') return dkp_read_list(r, j, i);
     if (next == '{' || next == '[')
-        return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]", key.kind == 'c' ? key.allowed : "a single value");
+        return dkp_refuse_key(r->message, key.name, next == '{' ? "{...}" : "[...]",
+                              key.kind == 'c' ? key.allowed : "a single value");
     if (next == '"') dkp_read_string(r, text);
     else dkp_read_literal(r, text, &type);
     dkp_make_plain(text);
@@ -12939,7 +12943,8 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, dk_json *more) {
     if (set->guidance.schedule == dkp_second_scale ? !row.schedule : !set->guidance.schedule && !kept)
         set->guidance.schedule = row.schedule;
     if (!set->phases || dkp_second_network(set->phases)) set->phases = row.phase, set->phase_count = row.phase != NULL;
-    if (more) job.more.mu = more->mu, job.more.tokens = more->tokens, job.more.to_zero = more->to_zero; /* stay as they were given */
+    if (more) /* stay as they were given */
+        job.more.mu = more->mu, job.more.tokens = more->tokens, job.more.to_zero = more->to_zero;
     return dkp_end_job(&job, c, more, status);
 }
 
