@@ -9,7 +9,7 @@
            return my_network(user, e->input, e->t, e->output, e->batch);     // nonzero stops the run
        }
 
-       dk_config c = {0};
+       dk_config c = {0};                       // C++: dk_config c{};
        c.schedule = dk_flow(1.0);               // or dk_edm(0.002, 80), dk_vp_scaled_linear(), ...
        c.prediction = DK_PREDICT_VELOCITY;
        c.steps = 20;  c.dim = 784;  c.batch = 16;  c.seed = 42;
@@ -859,7 +859,7 @@ typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
    allocated and freed. 0 where there can be no such run; dk_begin says why. */
 DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
 /* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory must stay until the end; neither they, nor mask and known, nor the run may share memory. The config is
+   x and memory are this run's alone until its end. They, mask and known, and the run must not overlap. The config is
    read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
    need not be ended. */
 DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
@@ -5184,12 +5184,9 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
     if (!run) return DK_ERROR_CONFIG;
     memset(run, 0, sizeof *run);
     run->own.lowest = HUGE_VAL;
-    const dk_backend *b = c ? c->backend : NULL;
-    const char *wrong = !c         ? "config = NULL: must be a dk_config"
-                        : !b && !x ? "x = NULL: must be batch * dim numbers"
-                        : b && !(b->rows && ((b->norm && b->find_bad) || b->get))
-                            ? "backend: rows must be a function, and norm and find_bad, or get instead"
-                            : NULL;
+    const char *wrong = !c                  ? "config = NULL: must be a dk_config"
+                        : !c->backend && !x ? "x = NULL: must be batch * dim numbers"
+                                            : NULL;
     if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
     size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
@@ -5202,14 +5199,14 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                      {"x", x, size},
                      {"memory", memory, bytes},
                      {"the dk_run", run, sizeof *run}};
-    for (int i = b ? VECTORS : 0; i < PARTS; i++) {
+    for (int i = c->backend ? VECTORS : 0; i < PARTS; i++) {
         if (i < VECTORS && (uintptr_t)part[i].at % offsetof(dkp_aligned, number))
             return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must be aligned as dk_real is",
                                                  part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
-                                                     part[i].name, part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s (%zu bytes): must not overlap %s",
+                                                     part[i].name, part[i].bytes, part[j].name);
     }
     return DK_OK;
 }
@@ -5376,7 +5373,11 @@ static dk_status dkp_fail_output(dk_run *run, int value, size_t bad) {
     int unwritten = !run->config.backend;
     for (size_t i = bad * bytes; unwritten && i < (bad + 1) * bytes; i++)
         unwritten = ((const unsigned char *)dkp_at(run, value))[i] == DKP_UNWRITTEN;
-    return dkp_fail_at(run, bad, unwritten ? "the network has not written its output" : "the network's output is NaN or infinite");
+    return dkp_fail_at(run, bad,
+                       !unwritten ? "the network's output is NaN or infinite"
+                       : value == dkp_open_call(run)->uncond_output
+                           ? "the network has not written uncond_output (CFG++ with guidance.scale = 0)"
+                           : "the network has not written its output");
 }
 
 static dk_status dkp_check_output(dk_run *run, int value) {
@@ -7001,7 +7002,7 @@ enum {
     X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(VP_DISCRETE), "2 .. 1000000") \
     X('i', "network_schedule.timesteps", network_schedule.timesteps, DKP_FAMILY(FLOW), "2 .. 1000000 (0: 1000)") \
     X('c', "network_schedule.betas", network_schedule.betas, DKP_IF(BETAS), "linear|scaled_linear|cosine|sigmoid|exponential|laplace") \
-    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1") \
+    X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_IF(BETA_ENDS), "> 0 and < 1 without alphas_cumprod") \
     X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_IF(BETA_ENDS), "> 0 and < 1") \
     X('r', "network_schedule.beta_min", network_schedule.beta_min, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), "> 0") \
     X('r', "network_schedule.beta_max", network_schedule.beta_max, DKP_FAMILY(VP) | DKP_FAMILY(SUB_VP), ">= beta_min") \
@@ -7835,10 +7836,14 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
 /* What a run needs beyond a plan. */
 static dk_status dkp_resolve_data(dk_config *c, char *message) {
     dk_noise_source *step = &c->step_noise;
+    const dk_backend *b = c->backend;
     if (c->dim < 1) return dkp_fail(message, "dim", 0, ">= 1");
     if (c->batch < 0 || c->batch > 357913941) return dkp_fail(message, "batch", c->batch, DKP_OF_BATCH);
     if (c->threads < 0 || c->threads > 65536) return dkp_fail(message, "threads", c->threads, DKP_OF_THREADS);
     if ((unsigned)c->unchecked > 1) return dkp_fail(message, "unchecked", c->unchecked, "0 or 1");
+    if (b && !(b->rows && ((b->norm && b->find_bad) || b->get)))
+        return dkp_fail_text(message, DK_ERROR_CONFIG,
+                             "backend: rows must be a function, and norm and find_bad, or get instead");
     if (c->batch == 0) c->batch = 1;
     if (dkp_check_source(c, &c->noise, message) != DK_OK || dkp_check_source(c, step, message) != DK_OK)
         return DK_ERROR_CONFIG;
@@ -9900,18 +9905,20 @@ DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     const dk_backend *b = run->config.backend;
     if ((b && !b->get) || !(run->own.waiting || run->own.finished))
         return dkp_fail_text(run->message, DK_ERROR_ORDER, "no evaluation is out that dk_denoised could look at");
-    if (!out) return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out = NULL: must be batch * dim numbers");
+    const size_t bytes = run->size * sizeof *out;
+    if (!out || (run->own.waiting && !b && dkp_overlap(out, bytes, run->x, bytes)))
+        return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out: must be batch * dim numbers outside of x");
     const dk_real *x = dk_state(run);
     if (!x) return run->status;
     if (run->own.finished) {
-        memcpy(out, x, run->size * sizeof *out);
+        memcpy(out, x, bytes);
         return run->own.ended;
     }
     const dk_plan *p = dkp_plan_of(run);
     const dk_call *call = dkp_open_call(run), *first = call, *end = p->call + p->calls;
     while (first > p->call && first[-1].estimate == call->estimate) first--;
     int last = call + 1 == end || call[1].estimate != call->estimate;
-    memset(out, 0, run->size * sizeof *out);
+    memset(out, 0, bytes);
     for (; first <= call; first++)
         for (int k = first->branch; k < first->branch + first->branches; k++) {
             double weight = last ? first->weight[k] : k == 0;

@@ -379,7 +379,7 @@ static int parse_options(arguments *a, int command, int argc, char **argv, int p
                 continue;
             }
             if (commands[command].bit != LIST) {
-                fprintf(stderr, "diffkit: \"%s\" is not expected here: options start with --\n", word);
+                fprintf(stderr, "diffkit: \"%s\" is not expected here: options start with --, settings with --set\n", word);
                 return WRONG;
             }
             a->list = word;

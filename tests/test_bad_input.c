@@ -74,7 +74,7 @@ static const field fields[] = {
     WHOLE("vp_linear", schedule.betas, "RR..R", "linear|scaled_linear|cosine|sigmoid|exponential|laplace"),
     WHOLE("vp_linear", schedule.timesteps, "RRRRR", "2 .. 1000000"),
     WHOLE("flow", schedule.timesteps, "RR.RR", "2 .. 1000000 (0: 1000)"),
-    REAL("vp_linear", schedule.beta_min, "RRRRR.R", "> 0 and < 1"),
+    REAL("vp_linear", schedule.beta_min, "RRRRR.R", "> 0 and < 1 without alphas_cumprod"),
     REAL("vp_linear", schedule.beta_max, "RRRRR.R", "> 0 and < 1"),
     WHOLE("vp_linear", schedule.zero_terminal_snr, "RR..R", "0 or 1"),
     WHOLE("vp_linear", schedule.quirks, "RR.RR", "bits of DK_QUIRK_... that are a schedule's"),
@@ -774,6 +774,12 @@ static void begin_refused(dk_config *c, dk_real *x, void *memory, size_t bytes, 
     dk_end(&run);
 }
 
+static void overlap_refused(dk_config *c, dk_real *x, void *memory, size_t bytes, const char *part, const char *other) {
+    char text[100];
+    snprintf(text, sizeof text, "%s (%zu bytes): must not overlap %s", part, c->dim * sizeof *x, other);
+    begin_refused(c, x, memory, bytes, text);
+}
+
 static void vectors_that_are_misaligned_or_overlap_are_refused(void **state) {
     enum { SIZE = 8, BYTES = 40000 };
     static dk_real memory[BYTES / sizeof(dk_real)], mask[SIZE], known[SIZE], x[SIZE];
@@ -786,20 +792,23 @@ static void vectors_that_are_misaligned_or_overlap_are_refused(void **state) {
     dk_real *odd = (dk_real *)(void *)(bytes + ((uintptr_t)bytes % sizeof(dk_real) == 1 ? 2 : 1));
     begin_refused(&c, odd, NULL, 0, "x: must be aligned as dk_real is");
     memory[100] = 3;
-    begin_refused(&c, memory + 100, memory, sizeof memory, "x: must not overlap memory");
+    overlap_refused(&c, memory + 100, memory, sizeof memory, "x", "memory");
     assert_true(memory[100] >= 3 && memory[100] <= 3); /* nothing was written */
-    begin_refused(&c, memory, memory + SIZE - 1, sizeof memory - (SIZE - 1) * sizeof *memory,
-                  "x: must not overlap memory");
+    overlap_refused(&c, memory, memory + SIZE - 1, sizeof memory - (SIZE - 1) * sizeof *memory, "x", "memory");
     assert_int_equal(dk_begin(&run, &c, memory, memory + SIZE, sizeof memory - SIZE * sizeof *memory), DK_OK);
     dk_end(&run); /* side by side is fine */
+    c.dim = (size_t)-1 / 2 / sizeof *x; /* garbage: x would reach over the run */
+    assert_int_equal(dk_begin(&run, &c, memory, NULL, 0), DK_ERROR_CONFIG);
+    assert_non_null(strstr(run.message, " bytes): must not overlap the dk_run"));
+    c.dim = SIZE;
     c.mask = mask, c.known = x;
-    begin_refused(&c, x, NULL, 0, "known: must not overlap x");
+    overlap_refused(&c, x, NULL, 0, "known", "x");
     c.mask = x + SIZE - 1, c.known = known;
-    begin_refused(&c, x, NULL, 0, "mask: must not overlap x");
+    overlap_refused(&c, x, NULL, 0, "mask", "x");
     c.mask = odd;
     begin_refused(&c, x, NULL, 0, "mask: must be aligned as dk_real is");
     c.mask = mask, c.known = memory + 7;
-    begin_refused(&c, x, memory, sizeof memory, "known: must not overlap memory");
+    overlap_refused(&c, x, memory, sizeof memory, "known", "memory");
     c.mask = c.known = NULL;
 
     memset(&plan, 0, sizeof plan);
@@ -1146,6 +1155,8 @@ static void back_ends_must_be_whole(void **state) {
         c.backend = &parts[k];
         assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_ERROR_CONFIG);
         assert_string_equal(run.message, "backend: rows must be a function, and norm and find_bad, or get instead");
+        assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+        assert_string_equal(c.message, run.message);
     }
     c.backend = &whole; /* whose memory these cannot see */
     assert_int_equal(dk_begin(&run, &c, NULL, NULL, 0), DK_OK);
@@ -1175,6 +1186,7 @@ static void calls_that_lack_something_leave_the_run_as_it_is(void **state) {
     assert_int_equal(dk_next(&run, &e), 1);
     bounded(NULL, &e);
     assert_int_equal(dk_denoised(&run, NULL), DK_ERROR_CONFIG);
+    assert_int_equal(dk_denoised(&run, x), DK_ERROR_CONFIG); /* which the run goes on from */
     assert_int_equal(dk_run_noise(NULL, 0, z), DK_ERROR_ORDER);
     assert_int_equal(dk_run_noise(&run, -1, z), DK_ERROR_ORDER);
     assert_int_equal(dk_run_noise(&run, 1000, z), DK_ERROR_ORDER);

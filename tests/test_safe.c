@@ -136,12 +136,14 @@ static void a_run_shares_no_memory(void **state) {
     } u;
     dk_config c = config_of(0);
     dk_real x[DIM];
-    char memory[20000];
+    char memory[20000], text[100];
     (void)state;
     assert_int_equal(dk_begin(&u.run, &c, x, &u, sizeof u), DK_ERROR_CONFIG);
-    assert_string_equal(u.run.message, "memory: must not overlap the dk_run");
+    snprintf(text, sizeof text, "memory (%zu bytes): must not overlap the dk_run", sizeof u);
+    assert_string_equal(u.run.message, text);
     assert_int_equal(dk_begin(&u.run, &c, u.numbers + 10, memory, sizeof memory), DK_ERROR_CONFIG);
-    assert_string_equal(u.run.message, "x: must not overlap the dk_run");
+    snprintf(text, sizeof text, "x (%zu bytes): must not overlap the dk_run", DIM * sizeof *x);
+    assert_string_equal(u.run.message, text);
 }
 
 /* ------------------------------------------------------------------------------- numbers that are not there */
@@ -191,6 +193,11 @@ static void what_the_network_leaves_unwritten_is_named(void **state) {
             c.unchecked = 1; /* which does not look, and so leaves nothing to be found */
             assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_OK);
         }
+    dk_config c = check_config("flow", "euler_cfg_pp", 4);
+    lazy l = {0, 0, -1, (dk_real)0.5};
+    assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_ERROR_NOT_FINITE);
+    assert_string_equal(dk_message(&c), "the network has not written uncond_output (CFG++ with guidance.scale = 0) at step 0 of 4 "
+                                        "(evaluation 0), sample 0, element 0");
 }
 
 static const double most_real = sizeof(dk_real) == 8 ? 1.7e308 : 3.4e38;
@@ -409,7 +416,7 @@ static void what_is_missing_in_a_run_is_said(void **state) {
     assert_string_equal(run.message, "no evaluation is out that dk_denoised could look at");
     assert_int_equal(dk_next(&run, &e), 1);
     assert_int_equal(dk_denoised(&run, NULL), DK_ERROR_CONFIG);
-    assert_string_equal(run.message, "out = NULL: must be batch * dim numbers");
+    assert_string_equal(run.message, "out: must be batch * dim numbers outside of x");
     assert_int_equal(dk_run_noise(&run, 0, NULL), DK_ERROR_CONFIG);
     assert_string_equal(run.message, "out = NULL: must be batch * dim numbers");
     assert_int_equal(dk_run_noise(&run, 7, out), DK_ERROR_ORDER);
