@@ -121,8 +121,7 @@
                                 libgcc or compiler-rt. The numbers are the same
        Enums must have the size of int: -fno-short-enums where that is not the default (bare-metal ARM).
        -ffast-math changes no number: this header turns it off for itself. With it clang also needs -ffp-contract=off,
-       written after it, where the target has fused multiply-add. On 32-bit x86 gcc computes with SSE2 here, whatever its
-       flags, since x87 rounds differently.
+       written after it, where the target has fused multiply-add. On 32-bit x86 gcc computes with SSE2 here: x87 rounds differently.
 */
 #ifndef DIFFKIT_H
 #define DIFFKIT_H
@@ -203,7 +202,7 @@ enum {
     DK_MESSAGE_SIZE = 240, /* bytes of a message */
     DK_MAX_TERMS = 20,     /* of a row of a plan */
     DK_MAX_STAGES = 16,    /* of a Runge-Kutta method */
-    DK_SAID = 256,         /* terms for which a sum stays valid while recording */
+    DK_SAID = 256,         /* a sum is valid until so many more terms have been said */
     DK_BRANCHES = 6,       /* of guidance */
     DK_RAMPS = 6           /* of its scale */
 };
@@ -225,7 +224,7 @@ typedef struct dk_named {
     const char *name, *about;
 } dk_named;
 
-/* Refuses the unknown name of a part of a config. */
+/* Says that the name of a config's part is not known. */
 typedef dk_status (*dk_unknown_fn)(char *message, const char *part, const char *name);
 
 /* One noise level. sigma = 0 is clean data, alpha = 0 pure noise. */
@@ -318,7 +317,8 @@ DK_API dk_schedule dk_custom_schedule(dk_schedule_fn fn, void *user, double t_mi
 DK_API dk_schedule dk_schedule_named(const char *name);
 DK_API const dk_named *dk_schedule_at(int i); /* the list of names; NULL past the end */
 
-/* The level where a unit has this value: time t, noise level s^ = sigma/alpha (0 to infinity), lambda (either infinity) ... */
+/* The level where a unit has this value: time t, noise level s^ = sigma/alpha (0 to infinity), lambda (either infinity) ...
+   Nothing is refused: a value out of range gives numbers, but no level. */
 DK_API dk_level dk_level_at(const dk_schedule *s, dk_unit unit, double value);
 DK_API double dk_noise_level(dk_level l); /* sigma/alpha, infinity at alpha = 0 */
 DK_API double dk_lambda(dk_level l);      /* log(alpha/sigma) */
@@ -418,8 +418,7 @@ typedef enum dk_partial {
     DK_PARTIAL_COUNT
 } dk_partial;
 
-/* A spacing of your own: gives level i of n from the noisy end, and returns how many levels there are; 0 refuses.
-   i < 0 asks for that number alone. */
+/* A spacing of your own: gives level i of n from the noisy end (i < 0: none), and returns how many there are; 0 refuses. */
 typedef int (*dk_spacing_fn)(const dk_config *c, int i, int n, dk_level *level);
 
 /* Time travel: a way over a grid that goes back up, by noise, and does steps again. `level` gives level i of the way and
@@ -439,17 +438,15 @@ typedef struct dk_grid {
     double a, b; /* the spacing's own numbers, see DK_SPACINGS */
     int n;
     double sigma_min, sigma_max; /* range in u; 0: the schedule's. Spacings that need a finite log use the
-                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0;
-                                    POWER does where u is infinite and the network gives no D */
+                                    level 1/1000 of the way in t where an end is alpha = 0 or sigma = 0.
+                                    So does POWER where u is infinite and the network cannot give D */
     double shift;                /* multiplies every level's sigma/alpha after spacing; 0: 1 */
-    double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has
-                                    this u; 0: it is not */
+    double terminal;             /* flow: 1 - u is then scaled so that the last level but the final one has this u; 0: no */
     dk_rounding rounding;        /* LEADING, TRAILING, LINSPACE: timesteps are rounded. Other spacings with a range
                                     on VP discrete: only the timestep that the network is told is rounded */
     dk_final final;
     double final_value;   /* DK_FINAL_VALUE, in units of sigma/alpha; else 0 */
-    double strength;      /* the part of the grid that is run; 0: 1, but from data it must be set. dk_resolve turns it into
-                             steps and full_steps */
+    double strength;      /* the part of the grid that is run; 0: 1, but START_DATA asks for it. It becomes steps and full_steps */
     dk_partial partial;
     int full_steps;       /* steps of the whole grid. The last `steps` of them are run. 0: steps */
     const double *levels; /* LEVELS, RESAMPLE, CUSTOM. They must stay until the plan is recorded */
@@ -580,16 +577,15 @@ typedef struct dk_sampler {
     int corrector;         /* multistep: nodes of the corrector, the new one included; 0: none */
     int pece;              /* evaluate again after the corrector */
     int lower_order_final; /* multistep: no more nodes than steps left before sigma = 0 */
-    /* The share of an ordinary step in the step to sigma = 0, whose rest is x = alpha D. Multistep: 0 .. 1; classical,
-       predictors: 0 or 1. Runge-Kutta methods make an ordinary one at 0, too, where the network knows sigma = 0 and
-       predicts the noise: on flow, say. With 0.5 adams2 and adams3 gain on smooth data; on hard edges they leave noise. */
+    /* The step to sigma = 0 is an ordinary step by this share, and x = alpha D by the rest. Multistep: 0 .. 1; classical,
+       predictors: 0 or 1. At 0, too, Runge-Kutta methods make an ordinary one where the network knows sigma = 0 and predicts
+       the noise, as on flow. At 0.5 adams2 and adams3 gain on smooth data; on hard edges they leave noise. */
     double plain_last;
 
     /* Noise behind a step. */
     dk_noise_law law;
     double eta;            /* 0: deterministic, but for Langevin steps */
-    double noise_excess;   /* every draw but draw 0 is multiplied by 1 + this, also on a grid's way back up; in text s_noise is
-                              the sum */
+    double noise_excess;   /* every draw but draw 0 is multiplied by 1 + this, also on a way up; in text: s_noise, 1 + this */
     double noise_range[2]; /* noise only where sigma/alpha after the step lies between; 0: no limit */
 
     /* Noise before a step, Karras et al. 2022, alg. 2: any sampler can churn. */
@@ -692,8 +688,8 @@ struct dk_guidance {
 typedef enum dk_noise_kind {
     DK_NOISE_DEFAULT,  /* noise: PHILOX; step_noise: the same as noise, whose generator goes on */
     DK_NOISE_PHILOX,   /* dk_normals */
-    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which does not depend on the steps; times
-                          are told apart to 2^-31. A draw that does not go down is PHILOX's */
+    DK_NOISE_BROWNIAN, /* increments of a Brownian path over sigma/(alpha + sigma), which does not depend on the steps. Times
+                          that are nearer than 2^-31 are one. A draw that does not go down is PHILOX's */
 #ifndef DK_NO_PEERS
     DK_NOISE_TORCH_CPU,  /* torch.manual_seed(seed), torch.randn on the CPU; its seed is the low 32 bits */
     DK_NOISE_TORCH_CUDA, /* the same on an NVIDIA GPU, whose fast functions round differently: about 1e-6 apart */
@@ -751,7 +747,7 @@ typedef int (*dk_progress_fn)(void *user, dk_run *run, const dk_eval *eval);
    step belongs to the last phase that has begun by then. A zero struct is no phase. */
 typedef struct dk_phase {
     int step;     /* begins with step 1 .. steps - 1; 0: with each that starts below `level` */
-    double level; /* of the schedule, with noise */
+    double level; /* of the schedule, sigma > 0 */
     dk_unit unit; /* of level; zero: the schedule's t */
     const dk_sampler *sampler; /* begins without history; NULL: the sampler before goes on */
     const dk_guidance *guidance; /* its steps count over the whole grid; NULL: as before. The hook may be the config's or NULL */
@@ -773,8 +769,7 @@ struct dk_config {
                                      Zero: the same. EDM prediction needs x/alpha and sigma/alpha only; there
                                      this schedule decides no more than the number that the network is told */
     dk_unit condition;         /* zero: by prediction and family */
-    double condition_scale, condition_offset; /* the network is told condition_scale * number + condition_offset; a scale of 0
-                                     counts as 1 */
+    double condition_scale, condition_offset; /* the network is told scale (0: 1) * number + offset */
     dk_rounding condition_rounding;           /* of the number that it is told */
     int negated;          /* 1: the network gives minus its prediction: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
@@ -790,7 +785,7 @@ struct dk_config {
     int phase_count;
     dk_start start;
     double start_scale; /* of draw 0 in x, for START_NOISE alone; 0: the first level's sigma. Models and files set their pipeline's */
-    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text temperature is the sum */
+    double start_excess; /* draw 0 is multiplied by 1 + this in the initial state; in text: temperature, 1 + this */
     /* Inpainting, prefixes of action chunks: see dk_blend. Each batch * dim numbers, mask 0 .. 1, that stay the caller's
        until the end; both or neither. They may be changed while an evaluation is out (in the callbacks, or before the next
        dk_next); then they hold from its D on. */
@@ -809,18 +804,16 @@ struct dk_config {
     char message[DK_MESSAGE_SIZE];
 };
 
-/* The message of the last call that failed with this config; "" if none did. dk_begin and dk_begin_plan write to
-   run->message instead. */
+/* The message of the last call that failed with this config, or "". dk_begin and dk_begin_plan write to run->message instead. */
 DK_API const char *dk_message(const dk_config *c);
-/* Checks every field and replaces defaults by what they stand for. dk_record refuses, besides, fields that the sampler does not
-   use. */
+/* Checks every field, and replaces defaults, after an error some. dk_record also refuses fields that the sampler does not use. */
 DK_API dk_status dk_resolve(dk_config *c);
 /* Sets fields by name: "schedule=edm sampler=dpmpp_2m grid=karras steps=20 eta=1 grid.rho=5 guidance.scale=3".
    schedule, network_schedule, sampler, grid and model take a name. Fields of dk_config have their own; those of its parts have
    the part before them ("sampler." may be missing). Enumerators are in lower case, without their prefix. Spaces may stand
    around =, and in values in quotes. Order does not matter: names are set first. grid= outweighs the grid that a sampler's name
-   says, and what the name says of any grid holds for it. Times that are a family's ends follow its other fields. All is set or
-   nothing: an error names the setting, and what is allowed or the nearest names. */
+   says, and what the name says of any grid holds for it. t_min and t_max that are the family's ends stay so when other fields
+   move these. All is set or nothing: an error names the setting, and what is allowed or the nearest names. */
 DK_API dk_status dk_config_set(dk_config *c, const char *settings);
 
 /* ------------------------------------------------------------------------------ >>decl-run  Runs */
@@ -855,21 +848,20 @@ struct dk_eval {
 /* Nonzero stops: dk_sample and dk_continue then return DK_ERROR_CALLBACK; dk_state is that of the evaluation. */
 typedef int (*dk_denoise_fn)(void *user, const dk_eval *eval);
 
-/* Bytes that dk_begin_plan needs with this plan; plan NULL: that dk_begin needs, which takes a recording, in memory that is
-   allocated and freed. 0 where there can be no such run; dk_begin says why. */
+/* Bytes that dk_begin_plan needs with this plan. plan NULL: that dk_begin needs; the config is recorded for that, in memory that
+   is allocated and freed. 0 where there can be no such run; dk_begin says why. */
 DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c);
-/* Starts a run on x (batch * dim numbers). memory NULL: allocated, freed by dk_end. Any alignment.
-   x and memory are this run's alone until its end. They, mask and known, and the run must not overlap. The config is
-   read only, by any number of threads at once, and copied. An error is in run->status and run->message, and the run
-   need not be ended. */
+/* Starts a run on x (batch * dim numbers). memory has any alignment; NULL: it is allocated, and freed by dk_end. x and memory are
+   this run's alone until its end. Neither they nor the run may overlap another, mask or known. The config is read only, by any
+   number of threads at once, and copied. An error is in run->status and run->message, and the run need not be ended. */
 DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *memory, size_t bytes);
-/* The same on a plan made beforehand. Of the config only dim, batch, mask, known, guidance's hook and guider, seeds, noise
-   sources, progress, unchecked, parallel, threads and backend count: all else is in the plan, which must stay until the end. */
+/* The same on a plan. Of the config only dim, batch, seed, first_sample, seeds, mask, known, guidance's hook and guider, noise
+   sources, progress, unchecked, parallel, threads and backend count. All else is in the plan, which must stay to the end. */
 DK_API dk_status dk_begin_plan(dk_run *run, const dk_plan *plan, const dk_config *c, dk_real *x, void *memory,
                                size_t bytes);
 /* 1: eval is to be done, then call again. 0: the end where run->status is DK_OK, else an error. After an error x is unfinished,
-   and the next call goes on where it stopped: it hands out an evaluation with a bad output once more, all of it to be
-   written again, and asks a hook, noise source or back end that failed again. A run that has ended in an error (the step
+   and the next call goes on where it stopped. It hands out an evaluation with a bad output once more, all of it to be
+   written again. A hook, noise source or back end that failed is asked again. A run that has ended in an error (the step
    size became too small, the result is not finite) says so again; x then holds the last state, but with a back end. */
 DK_API int dk_next(dk_run *run, dk_eval *eval);
 /* The loop around dk_next, with progress; after an error or a stop it may be called again. Returns run->status. */
@@ -1118,8 +1110,7 @@ struct dk_run {
     dkp_run own;
 };
 
-/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own plan is within the
-   run, and moves with it. */
+/* The plan that a run is on, its own or the one that it was given; NULL if it has not begun. A run's own moves with it. */
 DK_API const dk_plan *dk_run_plan(const dk_run *run);
 
 /* -------------------------------------------------------- >>decl-recorder  Samplers of your own */
@@ -1181,10 +1172,10 @@ DK_API void dkr_refuse(dk_recorder *r, const char *field, double value, const ch
    dk_sampler.exponential, an exponential Runge-Kutta method in lambda. A row begins with c, where its stage stands; the row of
    the result has none: its c is 1. "~" as above. "2: 4 phi2(1/2) -1 phi3" is a row's entry in column 2,
    4 phi_2(-h/2) - phi_3(-c h), with h the step and phi_k as in Hochbruck & Ostermann 2010, eq. 2.10. "by 23" stands for the
-   entries that integrate the polynomial through columns 0, 2 and 3 exactly. Columns from 10 on are a, b ... Column 0 makes
-   every row exact for constant D. Where the text gives it, x/alpha of the step's start does so instead, and rows depend on
-   differences alone, unless a level is above noise level 1000. "1 | 1: 1 phi2" and "1 | by 1" are Cox & Matthews'
-   ETD2RK. */
+   entries that integrate the polynomial through columns 0, 2 and 3 exactly. Columns from 10 on are a, b ... Column 0 follows: it
+   makes every row exact for constant D. Where the text gives column 0, the weight of x/alpha at the step's start follows
+   instead, and rows depend on differences alone, unless a level is above noise level 1000. "1 | 1: 1 phi2" and "1 | by 1" are
+   Cox & Matthews' ETD2RK. */
 
 /* A linear solver as numbers: a fitted or learned one, or any sampler's without noise (examples/table.h makes them, and writes
    them as JSON and as C). In y = x/(alpha + sigma), which is finite at both ends, they are the same for every family:
@@ -1255,8 +1246,8 @@ DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, si
 /* -------------------------------------------------------------------- >>decl-backend  Back ends */
 
 /* Where vectors live elsewhere, these functions do the work, and buffers are numbers: a kind and a slot. `rows` must be there,
-   and `get`, or norm and find_bad; the others may be NULL. Without norm or find_bad the library looks at what `get` brings.
-   One dk_backend may serve any number of runs; what it keeps for one is run->device. docs/embedding.md says how
+   and either `get` or both norm and find_bad; the others may be NULL. Without norm or find_bad the library looks at
+   what `get` brings. One dk_backend may serve any number of runs; what it keeps for one is run->device. docs/embedding.md says how
    they go together.
 
    Sizes: dk_run_plan(run) has them before the first pass, and step-size control does not change them. Every buffer is
@@ -1322,8 +1313,7 @@ enum {
 };
 
 #ifndef DK_NO_PEERS
-/* Of samplers. What and why: docs/conformance.md, "What differs on purpose". Search a name to find where it acts. In text each is
-   a field of its own: "told_end=1". */
+/* Of samplers. Why: docs/conformance.md, "What differs on purpose". Search a name to find where it acts. In text: "told_end=1". */
 /* clang-format off */
 #define DK_QUIRKS(Y, X) \
     Y(X, DK_QUIRK_PURE_STAGE, 0, "pure_stage")           /* ComfyUI: singlestep methods have a stage behind alpha = 0 */ \
@@ -5376,7 +5366,7 @@ static dk_status dkp_fail_output(dk_run *run, int value, size_t bad) {
     return dkp_fail_at(run, bad,
                        !unwritten ? "the network's output is NaN or infinite"
                        : value == dkp_open_call(run)->uncond_output
-                           ? "the network has not written uncond_output (CFG++ with guidance.scale = 0)"
+                           ? "the network has not written its uncond_output"
                            : "the network has not written its output");
 }
 

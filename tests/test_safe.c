@@ -196,8 +196,7 @@ static void what_the_network_leaves_unwritten_is_named(void **state) {
     dk_config c = check_config("flow", "euler_cfg_pp", 4);
     lazy l = {0, 0, -1, (dk_real)0.5};
     assert_int_equal(dk_sample(&c, lazy_network, &l, x), DK_ERROR_NOT_FINITE);
-    assert_string_equal(dk_message(&c), "the network has not written uncond_output (CFG++ with guidance.scale = 0) at step 0 of 4 "
-                                        "(evaluation 0), sample 0, element 0");
+    assert_string_equal(dk_message(&c), "the network has not written its uncond_output at step 0 of 4 (evaluation 0), sample 0, element 0");
 }
 
 static const double most_real = sizeof(dk_real) == 8 ? 1.7e308 : 3.4e38;
