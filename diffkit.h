@@ -8056,7 +8056,7 @@ DK_API dk_status dk_config_set(dk_config *c, const char *settings) {
             if (own == 2 && stage == 4) dkp_grid_for(&set, value); /* the grid that was named meanwhile */
             if (own != stage) continue;
             if (!f.name) return dkp_fail_setting(c->message, word, value, NULL);
-            if (!dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
+            if (f.kind != 'f' && !dkp_fits(&set, &f)) return dkp_fail_setting(c->message, word, value, dkp_lacking(&f));
             if (f.kind == 'n' ? dkp_set_named(&set, word, value) : dkp_set_field_of(&set, &f, value)) continue;
             const char *end = value;
             double v;

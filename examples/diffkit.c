@@ -106,7 +106,7 @@ static const option options[] = {
     {"condition-scale", REAL, AT(c.condition_scale), MODEL, "X", 0, "multiplies what it is told (1)"},
     {"condition-offset", REAL, AT(c.condition_offset), MODEL, "X", 0, "is added to that"},
     {"sampler", SAMPLER, AT(c.sampler), LEVELS | PLAN | SHADER | SAMPLE | INVERT | TABLE, "NAME", 0,
-     "sampling method (adams2; invert: all without noise); `levels` does not depend on it"},
+     "sampling method (adams2; invert: all without noise)"},
     {"gauge", CHOICE, AT(c.sampler.gauge), RUNS, "ve|flow|vp|native", DK_GAUGE_VE,
      "scaling for classical samplers"},
     {"order", WHOLE, AT(c.sampler.order), RUNS, "N", 0, "multistep samplers: how many nodes"},
