@@ -1136,14 +1136,14 @@ struct dk_recorder {
     int steps;   /* of this call */
     int step;    /* 0 .. steps - 1; -1 before the first dkr_step */
     int falling; /* 1 where noise levels fall: sampling; 0: inversion */
-    dk_status status;
+    dk_status status;  /* not DK_OK once something is refused */
     dk_config *config; /* resolved */
     dk_level first, last;     /* of the whole grid; where phases have samplers, of this call */
     dk_sampler sampler;
     struct dkp_recording *own; /* private */
 };
 
-DK_API int dkr_step(dk_recorder *r); /* 0 after the last step */
+DK_API int dkr_step(dk_recorder *r); /* 0 after the last step, and once something is refused */
 DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level); /* D at x, with all of the config's guidance */
 /* The same, but the network is told the level `told`. *uncond becomes the unconditional D; uncond may be NULL. */
 DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond);
@@ -5179,7 +5179,7 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                                             : NULL;
     if (wrong) return run->status = dkp_fail_text(run->message, DK_ERROR_CONFIG, wrong);
     size_t batch = c->batch > 1 ? (size_t)c->batch : 1;
-    size_t size = c->dim <= (size_t)-1 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
+    size_t size = c->dim <= (size_t)-1 / 64 / sizeof(dk_real) / batch ? c->dim * batch * sizeof(dk_real) : 0;
     const struct {
         const char *name;
         const void *at;
@@ -5195,8 +5195,8 @@ static dk_status dkp_start_run(dk_run *run, const dk_config *c, const dk_real *x
                                                  part[i].name);
         for (int j = i ? i + 1 : 2; j < PARTS; j++)
             if (dkp_overlap(part[i].at, part[i].bytes, part[j].at, part[j].bytes))
-                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s (%zu bytes): must not overlap %s",
-                                                     part[i].name, part[i].bytes, part[j].name);
+                return run->status = dkp_fail_saying(run->message, DK_ERROR_CONFIG, "%s: must not overlap %s",
+                                                     part[i].name, part[j].name);
     }
     return DK_OK;
 }
@@ -5485,10 +5485,11 @@ static dk_status dkp_ask_noise(dk_run *run, const dk_pass *pass) {
         int draw = dkp_plan_of(run)->row[k].draw;
         if (draw < 0 || !dkp_whole(dkp_source(run, draw))) continue;
         dk_real *out = run->own.noise + (size_t)noises++ * run->size;
+        if (dkp_source(run, draw)->fn && !run->config.unchecked) memset(out, DKP_UNWRITTEN, run->size * sizeof *out);
         if (dkp_fill_draw(run, draw, out) != DK_OK)
             return dkp_fail_run(run, DK_ERROR_CALLBACK, "the noise callback returned nonzero");
         size_t bad = run->config.unchecked ? run->size : dkp_find_in(run, out, DK_NUMBER_REAL);
-        if (dkp_fail_at(run, bad, "the noise callback's numbers are NaN or infinite") != DK_OK) return run->status;
+        if (dkp_fail_at(run, bad, "the noise callback's numbers are NaN, infinite or not filled") != DK_OK) return run->status;
     }
     return DK_OK;
 }
@@ -7554,7 +7555,7 @@ static dk_status dkp_check_levels(const dk_config *c, dk_level *level, char *mes
         int again = (i == steps || i == 1) && c->grid.quirks & (DK_QUIRK_CLEAN_TWICE | DK_QUIRK_NOISY_TWICE);
         if (!wrong && i > 0 && !back && !again && !any && !(direction * here > direction * before))
             wrong = layout.final == DK_FINAL_ZERO && before <= 0 && here <= 0
-                        ? "comes twice: the range ends there without grid.final = zero"
+                        ? "comes twice: leave out grid.final = zero, for the range ends there"
                         : "does not continue a strictly monotone list";
         if (wrong && i == 0)
             return dkp_fail_saying(message, DK_ERROR_CONFIG, "grid: level 0 (sigma/alpha %g) %s", here, wrong);

@@ -136,14 +136,12 @@ static void a_run_shares_no_memory(void **state) {
     } u;
     dk_config c = config_of(0);
     dk_real x[DIM];
-    char memory[20000], text[100];
+    char memory[20000];
     (void)state;
     assert_int_equal(dk_begin(&u.run, &c, x, &u, sizeof u), DK_ERROR_CONFIG);
-    snprintf(text, sizeof text, "memory (%zu bytes): must not overlap the dk_run", sizeof u);
-    assert_string_equal(u.run.message, text);
+    assert_string_equal(u.run.message, "memory: must not overlap the dk_run");
     assert_int_equal(dk_begin(&u.run, &c, u.numbers + 10, memory, sizeof memory), DK_ERROR_CONFIG);
-    snprintf(text, sizeof text, "x (%zu bytes): must not overlap the dk_run", DIM * sizeof *x);
-    assert_string_equal(u.run.message, text);
+    assert_string_equal(u.run.message, "x: must not overlap the dk_run");
 }
 
 /* ------------------------------------------------------------------------------- numbers that are not there */

@@ -946,7 +946,7 @@ static void a_range_that_ends_at_zero_needs_no_other_zero(void **state) {
         assert_int_equal(dk_resolve(&c), DK_OK);
         c.grid.final = DK_FINAL_ZERO;
         assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
-        assert_string_equal(dk_message(&c), "grid: level 4 (sigma/alpha 0, after 0) comes twice: the range ends there without grid.final = zero");
+        assert_string_equal(dk_message(&c), "grid: level 4 (sigma/alpha 0, after 0) comes twice: leave out grid.final = zero, for the range ends there");
         c.grid.sigma_min = 0.01;
         assert_int_equal(dk_resolve(&c), DK_OK);
     }
