@@ -1872,14 +1872,9 @@ static dk_level dkp_discrete_level(const dkp_discrete *d, int k, double abar) {
     abar = dkp_table_abar(d, abar);
     dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
     if (!d->s->zero_terminal_snr || k < 0) return l;
-    double first = d->alpha_0, last = d->alpha_end; /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
-    if (d->rounds) {
-        double a = dkp_rounded(d, l.alpha), b = dkp_rounded(d, last), c = dkp_rounded(d, first);
-        a = dkp_rounded(d, dkp_rounded(d, a - b) * dkp_rounded(d, c / dkp_rounded(d, c - b)));
-        l.alpha = dkp_sqrt(dkp_rounded(d, a * a));
-    } else {
-        l.alpha = (l.alpha - last) * (first / (first - last));
-    }
+    double first = dkp_rounded(d, d->alpha_0), last = dkp_rounded(d, d->alpha_end); /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    l.alpha = dkp_rounded(d, dkp_rounded(d, dkp_rounded(d, l.alpha) - last) * dkp_rounded(d, first / dkp_rounded(d, first - last)));
+    l.alpha = dkp_sqrt(dkp_rounded(d, l.alpha * l.alpha)); /* the root of a square is the number itself, unless that is rounded */
     if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
     l.sigma = dkp_sqrt((1 - l.alpha) * (1 + l.alpha));
     return l;
@@ -2315,8 +2310,8 @@ struct dk_layout {
     int asked;     /* levels that the spacing is asked for, */
     int there;     /* and that it then has, */
     int steps;     /* and steps of the whole grid, of which the last c->steps are run */
-    int next, at;  /* dkp_merges: the walk over the levels asked for, and the level where it stands, */
-    dk_level here; /* and this one */
+    int place, at; /* dkp_merges: where a walk over the levels asked for stands, how many different ones are before, */
+    dk_level here; /* and the level there */
     double room;   /* dkp_stretched: 1 - u of the last level that is stretched; 0: not yet known */
 };
 
@@ -2616,25 +2611,18 @@ static dk_level dkp_given(const dk_layout *g, int i) {
     return dkp_spaced_at(g, i, g->asked);
 }
 
-/* Back to where the walk arrived at this level, and on to where it did at the one before. */
-static void dkp_walk_back(dk_layout *g) {
-    for (int arrivals = 0; g->next > 1; g->next--) {
-        dk_level before = dkp_given(g, g->next - 2);
-        if (dk_noise_level(before) > dk_noise_level(g->here) && arrivals++ == 1) break;
-        g->here = before;
-    }
-    g->at--;
+/* One level on (by = 1) or back (-1), and one different level, unless that is the same. */
+static void dkp_walk_by(dk_layout *g, int by) {
+    dk_level next = dkp_given(g, g->place += by);
+    g->at += dk_noise_level(next) * by < dk_noise_level(g->here) * by ? by : 0;
+    g->here = next;
 }
 
-/* To the level after so many different ones, or to the end: on, back, or anew from the beginning, whichever is near. */
+/* To where the different level of this number is met first, from the noisy end, or to the end. */
 static void dkp_walk_to(dk_layout *g, int wanted) {
-    if (wanted < g->at / 2 || g->next == 0) g->next = 0, g->at = -1;
-    while (g->at > wanted) dkp_walk_back(g);
-    while (g->at < wanted && g->next < g->asked) {
-        dk_level next = dkp_given(g, g->next++);
-        g->at += g->at < 0 || dk_noise_level(next) < dk_noise_level(g->here);
-        g->here = next;
-    }
+    if (g->at > wanted)
+        while (g->place > 0 && g->at >= wanted) dkp_walk_by(g, -1);
+    while (g->at < wanted && g->place < g->asked - 1) dkp_walk_by(g, 1);
 }
 
 /* Without the number of levels that there are. */
@@ -2653,6 +2641,7 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     if (!g.final) g.final = dkp_ranged(&c->grid) && g.clean.sigma <= 0 ? DK_FINAL_MIN : DK_FINAL_ZERO;
     g.asked = (c->grid.full_steps > 0 ? c->grid.full_steps : c->steps) + !!(c->grid.quirks & DK_QUIRK_SPARE_LEVEL) +
               (g.final == DK_FINAL_LAST ? 0 : dkp_one_more(&g));
+    if (dkp_merges(c)) g.here = dkp_given(&g, 0);
     return g;
 }
 
