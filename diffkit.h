@@ -1779,7 +1779,7 @@ typedef struct dkp_discrete {
     double alpha_0, alpha_end; /* at both ends of the table, where it is rescaled */
 } dkp_discrete;
 
-enum { DKP_MARKS = 32 };
+enum { DKP_MARKS = 64 };
 
 DKP_INLINE double dkp_rounded(const dkp_discrete *d, double v) { return d->rounds ? (double)(float)v : v; }
 
@@ -2045,31 +2045,23 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope)
     return l;
 }
 
-/* Whether timestep k has at most this noise level, which is that of the product `limit` but for rescaling. Roots are taken
-   where rounding might decide. */
-static int dkp_discrete_below(const dkp_discrete *d, int k, double abar, double limit, double noise_level) {
-    if (!d->s->zero_terminal_snr && fabs(abar - limit) > 1e-6 * limit) return abar > limit;
-    return dk_noise_level(dkp_discrete_level(d, k, abar)) <= noise_level;
-}
-
-/* Where in the table a level is. */
+/* Where in the table a level is, between the timesteps low and high. Products that are known are halved, then timesteps tried one
+   by one. Without rescaling the level has a product, too, and roots are taken only where rounding might decide. */
 static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_level) {
     const dkp_discrete d = dkp_discrete_of(s);
-    const double *known = s->alphas_cumprod;
+    double unshifted = noise_level / dkp_shift(s), product = 1 / (1 + unshifted * unshifted);
     int low = -1, high = d.T - 1;
-    double at_low = 1, at_high = dkp_abar(&d, high); /* products */
-    double unshifted = noise_level / dkp_shift(s), limit = 1 / (1 + unshifted * unshifted);
-    if (dkp_discrete_below(&d, high, at_high, limit, noise_level)) return high;
-    for (int first = 0, end = known ? (high - 1) / d.stride + 1 : 0; first < end;) {
-        int middle = (first + end) >> 1, k = middle * d.stride;
-        if (dkp_discrete_below(&d, k, known[middle], limit, noise_level))
-            low = k, at_low = known[middle], first = middle + 1;
-        else high = k, at_high = known[middle], end = middle;
-    }
+    double at_low = 1, at_high = dkp_abar(&d, high);
+    if (dk_noise_level(dkp_discrete_level(&d, high, at_high)) <= noise_level) return high;
     while (high - low > 1) {
-        double next = dkp_next_abar(&d, low, at_low);
-        if (dkp_discrete_below(&d, low + 1, next, limit, noise_level)) low++, at_low = next;
-        else high = low + 1, at_high = next;
+        int first = (low + d.stride) / d.stride, last = (high - 1) / d.stride, known = s->alphas_cumprod && first <= last;
+        int k = known ? (first + last) / 2 * d.stride : low + 1;
+        double abar = known ? s->alphas_cumprod[k / d.stride] : dkp_next_abar(&d, low, at_low);
+        int below = abar > product;
+        if (s->zero_terminal_snr || fabs(abar - product) <= 1e-6 * product)
+            below = dk_noise_level(dkp_discrete_level(&d, k, abar)) <= noise_level;
+        if (below) low = k, at_low = abar;
+        else high = k, at_high = abar;
     }
     dk_level a = dkp_discrete_level(&d, low, at_low), b = dkp_discrete_level(&d, high, at_high);
     return dkp_by_angle(a, b) ? low + (dkp_angle(l) - dkp_angle(a)) / (dkp_angle(b) - dkp_angle(a))
