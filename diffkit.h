@@ -1816,7 +1816,7 @@ static double dkp_abar(const dkp_discrete *d, int k) {
 
 /* The same for k + 1, where that for k is known. */
 static double dkp_next_abar(const dkp_discrete *d, int k, double abar) {
-    return d->stride > 1 ? abar * dkp_kept(d, k + 1) : d->s->alphas_cumprod[k + 1];
+    return d->s->alphas_cumprod && d->stride == 1 ? d->s->alphas_cumprod[k + 1] : abar * dkp_kept(d, k + 1);
 }
 
 DKP_SMALL
@@ -1835,7 +1835,6 @@ static dkp_discrete dkp_discrete_of(const dk_schedule *s) {
     dkp_discrete d = {s, T, 0, (s->quirks & DK_QUIRK_FLOAT_TABLE) != 0, scaled, scaled || s->betas == DK_BETAS_LINEAR,
                       s->beta_min, 0, 1, 0};
     d.stride = s->alphas_cumprod && !marked ? 1 : (T + DKP_MARKS - 1) / DKP_MARKS;
-    if (d.stride < 2 && !s->alphas_cumprod) d.stride = 2;
     if (scaled) d.first = dkp_sqrt(s->beta_min);
     d.span = (scaled ? dkp_sqrt(s->beta_max) : s->beta_max) - d.first;
     if (s->zero_terminal_snr) {
@@ -1872,7 +1871,8 @@ static dk_level dkp_discrete_level(const dkp_discrete *d, int k, double abar) {
     abar = dkp_table_abar(d, abar);
     dk_level l = {(double)k, dkp_sqrt(abar), dkp_sqrt(1 - abar)};
     if (!d->s->zero_terminal_snr || k < 0) return l;
-    double first = dkp_rounded(d, d->alpha_0), last = dkp_rounded(d, d->alpha_end); /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    /* Lin et al. 2023, alg. 1: alpha shifted to 0 at T-1, kept at 0 */
+    double first = dkp_rounded(d, d->alpha_0), last = dkp_rounded(d, d->alpha_end);
     l.alpha = dkp_rounded(d, dkp_rounded(d, dkp_rounded(d, l.alpha) - last) * dkp_rounded(d, first / dkp_rounded(d, first - last)));
     l.alpha = dkp_sqrt(dkp_rounded(d, l.alpha * l.alpha)); /* the root of a square is the number itself, unless that is rounded */
     if ((d->s->quirks & DK_QUIRK_TERMINAL_ALPHA) && k == d->T - 1) l.alpha = 1.0 / 4096;
@@ -1975,7 +1975,8 @@ static double dkp_cosine_angle(const dk_schedule *s, double t) {
 }
 
 /* What stands for t, or, by 1/power, the t for which v stands; its derivative. */
-static double dkp_bent(double power, int late, double v, double *slope) {
+static double dkp_bent(const dk_schedule *s, double power, double v, double *slope) {
+    int late = s->cosine_power > 1;
     double rest = late ? 1 - v : v, bent;
     if (!(power > 0) || rest <= 0 || rest >= 1) return v;
     bent = dkp_pow(rest, power);
@@ -1985,7 +1986,7 @@ static double dkp_bent(double power, int late, double v, double *slope) {
 
 /* cos^2 of the first angle less cos^2 of this one is a product of sines. */
 static dk_level dkp_vp_cosine_at(const dk_schedule *s, double t, dk_level *slope) {
-    double bend = 1, first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, dkp_bent(s->cosine_power, s->cosine_power > 1, t, &bend));
+    double bend = 1, first = dkp_cosine_angle(s, 0), here = dkp_cosine_angle(s, dkp_bent(s, s->cosine_power, t, &bend));
     double level = t < 1 ? dkp_sqrt(dkp_sin(here - first) * dkp_sin(here + first)) / dkp_cos(here) : HUGE_VAL;
     if (s->sigma_max > 0 && level > s->sigma_max) level = s->sigma_max;
     dk_level l = dkp_scaled(DKP_KEEP_SQUARES, level < s->sigma_min ? s->sigma_min : level);
@@ -2007,7 +2008,7 @@ static double dkp_time_at(const dk_schedule *s, double v) {
         first = dkp_cosine_angle(s, 0), above_first = dkp_sin(first);
         above_first = dkp_atan2(dkp_sqrt(v * v + above_first * above_first), dkp_cos(first));
         first = above_first * (1 + s->cosine_offset) / (dkp_pi / 2) - s->cosine_offset;
-        return s->cosine_power > 0 ? dkp_bent(1 / s->cosine_power, s->cosine_power > 1, first, &above_first) : first;
+        return s->cosine_power > 0 ? dkp_bent(s, 1 / s->cosine_power, first, &above_first) : first;
     case DK_FAMILY_VP:
     case DK_FAMILY_SUB_VP: /* free of cancellation */
         minus_log_alpha = s->family == DK_FAMILY_SUB_VP ? dkp_asinh(0.5 * v)
@@ -2025,8 +2026,8 @@ static int dkp_by_angle(dk_level a, dk_level b) { return a.sigma <= 0 || b.alpha
 /* Slopes at a timestep are those from the left. */
 static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope) {
     const dkp_discrete d = dkp_discrete_of(s);
-    int k = t > -1 ? t < d.T - 1 ? (int)floor(t) : d.T - 1 : -1, low;
-    double f = t > -1 && t < d.T - 1 ? t - k : 0, abar, turn;
+    double place = t > -1 ? t < d.T - 1 ? t : d.T - 1 : -1, f = place - floor(place), abar, turn;
+    int k = (int)floor(place), low;
     if (f <= 0 && !slope) return dkp_discrete_level(&d, k, dkp_abar(&d, k));
     low = f > 0 || k < 0 ? k : k - 1, abar = dkp_abar(&d, low);
     dk_level a = dkp_discrete_level(&d, low, abar);
@@ -2038,7 +2039,7 @@ static dk_level dkp_discrete_at(const dk_schedule *s, double t, dk_level *slope)
     } else if (f > 0) {
         l = dkp_scaled(DKP_KEEP_SQUARES, dkp_exp(-dk_lambda(a) - f * span));
     }
-    if (f > 0) l.t = t;
+    l.t = place;
     if (!slope) return l;
     turn = by_angle ? span : -l.alpha * l.sigma * span;
     slope->alpha = -l.sigma * turn, slope->sigma = l.alpha * turn;
@@ -2391,7 +2392,7 @@ static double dkp_bong_tangent(double noisy, double clean, int i, int n) {
     int x = first ? i : i - (middle - 1), pivot = first ? middle : 0;
     double slope = 8.0 / (n + 1), top = dkp_atan(slope * pivot),
            bottom = dkp_atan(slope * (pivot - length + 1));
-    double v = length > 1 ? (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom) : 1;
+    double v = (dkp_atan(slope * (pivot - x)) - bottom) / (top - bottom);
     return first ? half + v * (noisy - half) : clean + v * (half - clean);
 }
 
@@ -2449,7 +2450,7 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     return dk_level_at(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
-/* Level i of the n that a spacing is asked for, from the noisy end. */
+/* Level i of the n that a spacing is asked for, from the noisy end. Ends are the range's, but for spacings with ends of their own. */
 static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     const dk_schedule *s = g->s;
     double noisy = g->noisy_u, clean = g->clean_u, f = dkp_fraction(i, n), from, to, root;
@@ -2467,13 +2468,13 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         return dk_level_at(s, DK_UNIT_LAMBDA, from + f * (to - from));
     case DK_SPACING_UNIFORM: /* numpy's order */
         from = g->noisy.t, to = g->clean.t;
-        return dkp_at_t(s, from + i * (n > 1 ? (to - from) / (n - 1) : 0));
+        return dkp_at_t(s, from + i * ((to - from) / (n - 1)));
     case DK_SPACING_QUADRATIC:
         from = dkp_sqrt(g->noisy.t), to = dkp_sqrt(g->clean.t), root = from + f * (to - from);
         return dkp_at_t(s, root * root);
     case DK_SPACING_SWAY:
         root = f + g->a * (dkp_cos(0.5 * dkp_pi * f) - 1 + f);
-        return dkp_at_t(s, i == n - 1 ? g->clean.t : g->noisy.t + root * (g->clean.t - g->noisy.t));
+        return dkp_at_t(s, g->noisy.t + root * (g->clean.t - g->noisy.t));
     case DK_SPACING_NORMAL: /* the ends' times by `timestep(sigma)`, which for flow does not undo the shift */
     case DK_SPACING_SGM_UNIFORM:
         from = s->family == DK_FAMILY_FLOW ? noisy : g->noisy.t;
@@ -2643,7 +2644,7 @@ static int dkp_there(dk_layout *g, int n) {
     dk_level unused;
     int all = n;
     switch (g->c->grid.spacing) {
-    case DK_SPACING_TRAILING: return span < T ? (int)ceil(span / (T / n)) : n;
+    case DK_SPACING_TRAILING: all = (int)ceil(span / (T / n)); break;
     case DK_SPACING_DDIM_UNIFORM: return ((int)T - 2) / ((int)T / n) + 1;
     case DK_SPACING_SD_TURBO: all = g->n - (int)g->a; break;
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
@@ -2724,24 +2725,20 @@ static dk_level dkp_grid_level(const dk_config *c, int i) {
 }
 
 /* Level i of the way that the steps take, and how many these are: the grid's, unless time travel repeats parts of it. */
-static int dkp_on_way(dk_layout *g, int i, dk_level *level) {
-    const dk_way *way = g->c->grid.way;
-    if (way) return way->level(way, g->c, g, i, level);
-    *level = dk_grid_level(g, i);
-    return g->c->steps;
-}
-
 static dk_level dkp_way_level(dk_layout *g, int i) {
+    const dk_way *way = g->c->grid.way;
     dk_level l = {0, 0, 0};
-    dkp_on_way(g, i, &l);
+    if (!way) return dk_grid_level(g, i);
+    way->level(way, g->c, g, i, &l);
     return l;
 }
 
 static int dkp_way_steps(const dk_config *c) {
+    const dk_way *way = c->grid.way;
     dk_level unused;
-    if (!c->grid.way) return c->steps;
+    if (!way) return c->steps;
     dk_layout g = dkp_layout_of(c);
-    return dkp_on_way(&g, 0, &unused);
+    return way->level(way, c, &g, 0, &unused);
 }
 
 static int dkp_travels(const dk_config *c) { return c->grid.travel || c->grid.way != NULL; }
