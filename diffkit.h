@@ -7784,6 +7784,8 @@ static dk_status dkp_resolve(dk_config *c, dkp_marks *marks, char *message) {
     if (!(clean < noisy))
         return g->sigma_max > 0 ? dkp_fail(message, "grid.sigma_max", g->sigma_max, "above the range's other end")
                                 : dkp_fail(message, "grid.sigma_min", g->sigma_min, "below the range's other end");
+    if (g->spacing == DK_SPACING_QUADRATIC && dkp_range_end(c, 0).t < 0)
+        return dkp_fail(message, "grid.sigma_min", g->sigma_min, "a level of t >= 0 for the quadratic grid");
     if (g->final == DK_FINAL_VALUE && dkp_ranged(g) && !(g->final_value < lowest))
         return dkp_fail(message, "grid.final_value", g->final_value,
                         "below the range's lower end (set grid.sigma_min above it)");

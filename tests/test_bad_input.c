@@ -473,6 +473,9 @@ static void lists_and_tables_are_checked(void **state) {
     c.schedule.t_min = -1, c.grid = dk_grid_named("quadratic");
     assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
     assert_string_equal(c.message, "schedule.t_min = -1: must be >= 0 for the quadratic grid");
+    c.schedule.t_min = 0, c.grid.sigma_min = 0.001; /* below timestep 0, whose noise level is 0.01 */
+    assert_int_equal(dk_resolve(&c), DK_ERROR_CONFIG);
+    assert_string_equal(c.message, "grid.sigma_min = 0.001: must be a level of t >= 0 for the quadratic grid");
 }
 
 static void tables_of_alphas_fall_and_end_at_0_at_the_earliest(void **state) {
