@@ -1907,12 +1907,12 @@ enum {
 
 /* alpha and sigma at a noise level; pure noise, infinity, to the bit. */
 static dk_level dkp_scaled(int kept, double noise_level) {
-    double v = noise_level;
+    double v = noise_level, half = 0.5 * v;
     dk_level l = {0, 0, 1};
     if (kept == DKP_KEEP_ALPHA) l.alpha = 1, l.sigma = v;
     else if (v >= HUGE_VAL) return l;
     else if (kept == DKP_KEEP_SUM) l.alpha = 1 / (1 + v), l.sigma = v / (1 + v);
-    else if (kept == DKP_KEEP_SUB_VP) l.alpha = 2 / (v + dkp_sqrt(v * v + 4)), l.sigma = v * l.alpha;
+    else if (kept == DKP_KEEP_SUB_VP) l.alpha = 1 / (half + (v < 1e150 ? dkp_sqrt(half * half + 1) : half)), l.sigma = v * l.alpha;
     else if (v > 1) l.sigma = 1 / dkp_sqrt(1 + 1 / v * (1 / v)), l.alpha = 1 / v * l.sigma;
     else l.alpha = 1 / dkp_sqrt(1 + v * v), l.sigma = v * l.alpha;
     return l;
