@@ -6344,15 +6344,15 @@ enum { DKP_BLOCKS = sizeof(dkp_blocks) / sizeof(uint64_t), DKP_LANES = sizeof(dk
 
 /* A counter's words are the low halves of c; above them anything may stand. So products come out where the next
    round wants them, without shuffling. */
-DKP_INLINE void dkp_philox_round(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
+DKP_INLINE void dkp_philox_round(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1, uint32_t i) {
     dkp_blocks p = m[0] * (c[0] & 0xFFFFFFFFu), q = m[1] * (c[2] & 0xFFFFFFFFu);
-    c[0] = (q >> 32) ^ c[1] ^ key0, c[1] = q;
-    c[2] = (p >> 32) ^ c[3] ^ key1, c[3] = p;
+    c[0] = (q >> 32) ^ c[1] ^ (key0 + i * 0x9E3779B9u), c[1] = q;
+    c[2] = (p >> 32) ^ c[3] ^ (key1 + i * 0xBB67AE85u), c[3] = p;
 }
 
 /* Without a loop, so that a loop around it is one that compilers vectorise. */
 DKP_INLINE void dkp_philox(dkp_blocks c[4], const uint32_t m[2], uint32_t key0, uint32_t key1) {
-#define DKP_ROUND(i) dkp_philox_round(c, m, key0 + i * 0x9E3779B9u, key1 + i * 0xBB67AE85u)
+#define DKP_ROUND(i) dkp_philox_round(c, m, key0, key1, i)
     DKP_ROUND(0), DKP_ROUND(1), DKP_ROUND(2), DKP_ROUND(3), DKP_ROUND(4);
     DKP_ROUND(5), DKP_ROUND(6), DKP_ROUND(7), DKP_ROUND(8), DKP_ROUND(9);
 #undef DKP_ROUND
@@ -6363,7 +6363,7 @@ static void dkp_philox_block(const uint32_t counter[4], const uint32_t key[2], u
     const uint32_t m[2] = {dkp_multiplier(0), dkp_multiplier(1)};
     const dkp_blocks zero = {0};
     dkp_blocks c[4] = {zero + counter[0], zero + counter[1], zero + counter[2], zero + counter[3]};
-    dkp_philox(c, m, key[0], key[1]);
+    for (uint32_t i = 0; i < 10; i++) dkp_philox_round(c, m, key[0], key[1], i);
     for (int i = 0; i < 4; i++) {
         uint64_t first;
         memcpy(&first, &c[i], sizeof first);
