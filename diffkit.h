@@ -2279,6 +2279,66 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
 
 /* -------------------------------------------------------------------------- >>grid  Time grids */
 
+/* Rows in the order of dk_spacing. CUSTOM, RESAMPLE and LEVELS have no range (L). */
+typedef struct dkp_spacing {
+    char traits[4];
+    unsigned char final, n;
+    double a, b;
+} dkp_spacing;
+
+#define DKP_SPACING_ROW(spacing, name, traits, final, a, b, n, about) {traits, DK_FINAL_##final, n, a, b},
+static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {DK_SPACINGS(DKP_SPACING_ROW){"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_REPLACE, 0, 0, 0},
+                                                               {"eL", DK_FINAL_MIN, 0, 0, 0}};
+#undef DKP_SPACING_ROW
+
+/* Names have a table of their own, so that a program which uses none has none in it. */
+#define DKP_GRID_NAME(spacing, name, traits, final, a, b, n, about) {name, about},
+static const dk_named dkp_grids[] = {DK_SPACINGS(DKP_GRID_NAME)};
+#undef DKP_GRID_NAME
+
+/* The library's own, then published lists. */
+DK_API const dk_named *dk_grid_at(int i) {
+    return i < 0 ? NULL : i < DKP_COUNT(dkp_grids) ? &dkp_grids[i] : dkp_published(i - DKP_COUNT(dkp_grids), NULL);
+}
+
+static dk_grid dkp_grid(dk_spacing spacing) {
+    dk_grid g;
+    memset(&g, 0, sizeof g);
+    g.spacing = spacing;
+    return g;
+}
+
+DK_API dk_grid dk_grid_named(const char *name) {
+    dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
+    const dk_named *row;
+    g.name = name ? name : "(NULL)", g.unknown = dkp_unknown_grid;
+    for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
+        if (strcmp(name, row->name) == 0) {
+            g.name = row->name, g.unknown = NULL;
+            if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
+            else (void)dkp_published(i - DKP_COUNT(dkp_grids), &g);
+            return g;
+        }
+    if (name) dkp_grid_by_name(name, &g);
+    return g;
+}
+
+DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
+    dk_grid g = dkp_grid(DK_SPACING_LEVELS);
+    g.levels = levels, g.unit = unit;
+    return g;
+}
+
+static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
+    int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
+    return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
+}
+
+static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
+static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
+static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
+
 /* A discrete schedule's table: its size, 0 if there is none, and its level k, with -1 for clean data. */
 static int dkp_table_size(const dk_schedule *s) {
     if (s->family == DK_FAMILY_FLOW) return s->timesteps ? s->timesteps : 1000;
@@ -2310,9 +2370,9 @@ struct dk_layout {
 
 static double dkp_fraction(int i, int n) { return n > 1 ? (double)i / (n - 1) : 0; }
 
-static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, int i, int n) {
+static dk_level dkp_karras_between(const dk_schedule *s, double noisy, double clean, double rho, double f) {
     double ratio = dkp_pow(clean / noisy, 1 / rho);
-    return dkp_at_u(s, noisy * dkp_pow(1 + dkp_fraction(i, n) * (ratio - 1), rho));
+    return dkp_at_u(s, noisy * dkp_pow(1 + f * (ratio - 1), rho));
 }
 
 /* v^(1/rho), finite at both ends. */
@@ -2331,8 +2391,8 @@ static dk_level dkp_power(const dk_layout *g, int i, int n) {
 }
 
 /* The 1e-5 keeps the logarithm finite at both ends; it is part of the published formula. */
-static double dkp_laplace_quantile(const dk_layout *g, int i, int n) {
-    double off = dkp_fraction(i, n) - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
+static double dkp_laplace_quantile(const dk_layout *g, double f) {
+    double off = f - 0.5, tail = g->b * dkp_log(1 - 2 * fabs(off) + 1e-5);
     return dkp_exp(g->a + (off > 0 ? tail : off < 0 ? -tail : 0));
 }
 
@@ -2344,9 +2404,9 @@ static dk_level dkp_cut_to_range(const dk_layout *g, double noise_level) {
 }
 
 /* Karras et al. 2022, table 1: B(t) = beta_d t^2/2 + beta_min t = log(1 + sigma^2), given at both ends. */
-static dk_level dkp_vp_spaced(const dk_layout *g, int i, int n) {
+static dk_level dkp_vp_spaced(const dk_layout *g, double f) {
     double noisy = dk_noise_level(g->noisy), clean = dk_noise_level(g->clean);
-    double low = g->a, t = 1 + dkp_fraction(i, n) * (low - 1);
+    double low = g->a, t = 1 + f * (low - 1);
     double last = dkp_log1p(noisy * noisy), beta_d = 2 * (dkp_log1p(clean * clean) / low - last) / (low - 1);
     double beta_min = last - 0.5 * beta_d;
     return dkp_at_sigma(g->s, dkp_sqrt(dkp_expm1((0.5 * beta_d * t + beta_min) * t)));
@@ -2450,13 +2510,15 @@ static dk_level dkp_listed(const dk_layout *g, int i, int n) {
     return dk_level_at(g->s, list->unit, dkp_between(list->levels, list->level_count, x, by_log));
 }
 
-/* Level i of the n that a spacing is asked for, from the noisy end. Ends are the range's, but for spacings with ends of their own. */
-static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
+/* Level i of those that a spacing is asked for, from the noisy end. Ends are the range's, unless it has ends of its own. */
+static dk_level dkp_given(const dk_layout *g, int i) {
     const dk_schedule *s = g->s;
+    const int n = g->asked;
     double noisy = g->noisy_u, clean = g->clean_u, f = dkp_fraction(i, n), from, to, root;
     dk_level l = g->clean;
+    if (!dkp_has(&g->c->grid, 'e') && !dkp_has(&g->c->grid, 'T') && (i == 0 || i == n - 1)) return i ? g->clean : g->noisy;
     switch (g->c->grid.spacing) {
-    case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, i, n);
+    case DK_SPACING_KARRAS: return dkp_karras_between(s, noisy, clean, g->a, f);
     case DK_SPACING_EXPONENTIAL:
         from = dkp_log(noisy), to = dkp_log(clean);
         return dkp_at_u(s, dkp_exp(from + f * (to - from)));
@@ -2489,9 +2551,9 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
         root = dkp_sin(0.5 * dkp_pi * (1 - f)), from = to + root * root * (from - to);
         return dkp_at_sigma(s, from / dkp_sqrt((1 - from) * (1 + from)));
     case DK_SPACING_POWER: return dkp_power(g, i, n);
-    case DK_SPACING_VP: return dkp_vp_spaced(g, i, n);
+    case DK_SPACING_VP: return dkp_vp_spaced(g, f);
     case DK_SPACING_IDDPM: return dkp_iddpm(g, i);
-    case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, i, n));
+    case DK_SPACING_LAPLACE: return dkp_cut_to_range(g, dkp_laplace_quantile(g, f));
     case DK_SPACING_LOGIT_NORMAL: return dkp_cut_to_range(g, dkp_exp(g->a + g->b * dkp_normal_above(f)));
     case DK_SPACING_LINEAR_QUADRATIC: return dkp_linear_quadratic(g, i, n);
     case DK_SPACING_BONG_TANGENT: return dkp_at_u(s, dkp_bong_tangent(noisy, clean, i, n));
@@ -2501,66 +2563,6 @@ static dk_level dkp_spaced_at(const dk_layout *g, int i, int n) {
     default: return dkp_placed(g, dkp_table_index(g, i, n));
     }
 }
-
-/* Rows in the order of dk_spacing. CUSTOM, RESAMPLE and LEVELS have no range (L). */
-typedef struct dkp_spacing {
-    char traits[4];
-    unsigned char final, n;
-    double a, b;
-} dkp_spacing;
-
-#define DKP_SPACING_ROW(spacing, name, traits, final, a, b, n, about) {traits, DK_FINAL_##final, n, a, b},
-static const dkp_spacing dkp_spacings[DK_SPACING_COUNT - 1] = {DK_SPACINGS(DKP_SPACING_ROW){"eL", DK_FINAL_REPLACE, 0, 0, 0},
-                                                               {"eL", DK_FINAL_REPLACE, 0, 0, 0},
-                                                               {"eL", DK_FINAL_MIN, 0, 0, 0}};
-#undef DKP_SPACING_ROW
-
-/* Names have a table of their own, so that a program which uses none has none in it. */
-#define DKP_GRID_NAME(spacing, name, traits, final, a, b, n, about) {name, about},
-static const dk_named dkp_grids[] = {DK_SPACINGS(DKP_GRID_NAME)};
-#undef DKP_GRID_NAME
-
-/* The library's own, then published lists. */
-DK_API const dk_named *dk_grid_at(int i) {
-    return i < 0 ? NULL : i < DKP_COUNT(dkp_grids) ? &dkp_grids[i] : dkp_published(i - DKP_COUNT(dkp_grids), NULL);
-}
-
-static dk_grid dkp_grid(dk_spacing spacing) {
-    dk_grid g;
-    memset(&g, 0, sizeof g);
-    g.spacing = spacing;
-    return g;
-}
-
-DK_API dk_grid dk_grid_named(const char *name) {
-    dk_grid g = dkp_grid(DK_SPACING_DEFAULT);
-    const dk_named *row;
-    g.name = name ? name : "(NULL)", g.unknown = dkp_unknown_grid;
-    for (int i = 0; name && (row = dk_grid_at(i)) != NULL; i++)
-        if (strcmp(name, row->name) == 0) {
-            g.name = row->name, g.unknown = NULL;
-            if (i < DKP_COUNT(dkp_grids)) g.spacing = (dk_spacing)(i + 1);
-            else (void)dkp_published(i - DKP_COUNT(dkp_grids), &g);
-            return g;
-        }
-    if (name) dkp_grid_by_name(name, &g);
-    return g;
-}
-
-DK_API dk_grid dk_grid_levels(const double *levels, dk_unit unit) {
-    dk_grid g = dkp_grid(DK_SPACING_LEVELS);
-    g.levels = levels, g.unit = unit;
-    return g;
-}
-
-static const dkp_spacing *dkp_spacing_of(const dk_grid *g) {
-    int known = (int)g->spacing > 0 && g->spacing < DK_SPACING_COUNT;
-    return &dkp_spacings[(known ? g->spacing : DK_SPACING_LEVELS) - 1];
-}
-
-static int dkp_has(const dk_grid *g, char trait) { return strchr(dkp_spacing_of(g)->traits, trait) != NULL; }
-static int dkp_by_timesteps(const dk_grid *g) { return dkp_has(g, 'T'); }
-static int dkp_ranged(const dk_grid *g) { return !dkp_has(g, 'T') && !dkp_has(g, 'L'); }
 
 /* Whether levels that come twice are taken once: the spacing's own, and those where the schedule stays at a limit. */
 static int dkp_merges(const dk_config *c) {
@@ -2597,13 +2599,6 @@ static int dkp_one_more(const dk_layout *g) {
     return !dkp_by_timesteps(&g->c->grid) && (g->final == DK_FINAL_MIN || g->final == DK_FINAL_REPLACE);
 }
 
-/* Level i of those asked for. */
-static dk_level dkp_given(const dk_layout *g, int i) {
-    if (!dkp_has(&g->c->grid, 'e') && !dkp_has(&g->c->grid, 'T') && (i == 0 || i == g->asked - 1))
-        return i ? g->clean : g->noisy;
-    return dkp_spaced_at(g, i, g->asked);
-}
-
 /* One level on (by = 1) or back (-1), and one different level, unless that is the same. */
 static void dkp_walk_by(dk_layout *g, int by) {
     dk_level next = dkp_given(g, g->place += by);
@@ -2638,26 +2633,21 @@ static dk_layout dkp_start_layout(const dk_config *c) {
     return g;
 }
 
-/* How many of n levels there really are. */
-static int dkp_there(dk_layout *g, int n) {
+/* How many levels there are: as many as are asked for, unless the spacing has fewer, or a number of its own; and steps. */
+static void dkp_count_layout(dk_layout *g) {
     double T = dkp_table_size(g->s), span = dkp_table_span(g);
     dk_level unused;
-    int all = n;
+    int n = g->asked, all = n;
     switch (g->c->grid.spacing) {
     case DK_SPACING_TRAILING: all = (int)ceil(span / (T / n)); break;
-    case DK_SPACING_DDIM_UNIFORM: return ((int)T - 2) / ((int)T / n) + 1;
+    case DK_SPACING_DDIM_UNIFORM: n = all = ((int)T - 2) / ((int)T / n) + 1; break;
     case DK_SPACING_SD_TURBO: all = g->n - (int)g->a; break;
     case DK_SPACING_IDDPM: dkp_iddpm_level(g, -1, &all); break;
-    case DK_SPACING_CUSTOM: return g->c->grid.fn(g->c, -1, n, &unused);
+    case DK_SPACING_CUSTOM: n = all = g->c->grid.fn(g->c, -1, n, &unused); break;
     default:
         if (dkp_merges(g->c)) dkp_walk_to(g, n), all = g->at + 1;
     }
-    return n < all ? n : all;
-}
-
-/* How many levels there are, and steps. */
-static void dkp_count_layout(dk_layout *g) {
-    g->there = dkp_there(g, g->asked);
+    g->there = n < all ? n : all;
     g->steps = g->there - !!(g->c->grid.quirks & DK_QUIRK_SPARE_LEVEL) - dkp_one_more(g);
 }
 
@@ -2709,7 +2699,6 @@ DK_API dk_level dk_grid_level(dk_layout *g, int i) {
     if (grid->quirks & DK_QUIRK_CLEAN_TWICE && i == steps) i--;
     if (grid->quirks & DK_QUIRK_NOISY_TWICE && i + left_out > 0) i--;
     int whole = i + left_out;
-    if (grid->spacing == DK_SPACING_LEVELS) return dkp_listed(g, whole, steps);
     dk_level l = dkp_shifted(g, i < steps ? dkp_spaced(g, whole) : dkp_last_level(g));
     if (i < steps || g->final != DK_FINAL_VALUE) l = dkp_stretched(g, l);
     if ((grid->quirks & DK_QUIRK_BELOW_ONE) && dkp_u(g->s, l) > 1 - 1e-6) l = dkp_at_u(g->s, 1 - 1e-6);
@@ -10903,7 +10892,7 @@ static dk_level dkp_karras_level(const dkp_base *b, dk_level noisy, dk_level cle
     double rho = b->c->grid.spacing == DK_SPACING_KARRAS ? dkp_or(b->c->grid.a, 7) : 7;
     return i == 0       ? noisy
            : i == n - 1 ? clean
-                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), rho, i, n);
+                        : dkp_karras_between(s, dkp_u(s, noisy), dkp_u(s, clean), rho, dkp_fraction(i, n));
 }
 
 static dk_level dkp_base_level(const dkp_base *b, int i) {
@@ -11800,7 +11789,7 @@ static double dkp_say_shift(dkp_job *j) {
 static int dkp_karras_by_level(const dk_config *c, int i, int n, dk_level *level) {
     const dk_schedule ve = dk_edm(c->grid.b, c->grid.a);
     if (i >= 0)
-        *level = dkp_at_sigma(&c->schedule, dkp_karras_between(&ve, c->grid.a, c->grid.b, 7, i, n).sigma);
+        *level = dkp_at_sigma(&c->schedule, dkp_karras_between(&ve, c->grid.a, c->grid.b, 7, dkp_fraction(i, n)).sigma);
     return n;
 }
 
