@@ -179,7 +179,7 @@ check_with nm "the implementation defines dk_ names alone" own_names
 check_with size "the implementation has no variables" only_constants
 if echo 'int main(void) { return 0; }' | $CC -Wl,--gc-sections -x c - -o "$dir/alone.out"; then
     check_with nm "a program that runs plans has no recorder, grid and schedule" \
-        reaches_none planned.c dkp_record_all dkp_spaced_at dkp_at_sigma dkp_proceed
+        reaches_none planned.c dkp_record_all dkp_given dkp_at_sigma dkp_proceed
     check_with nm "a program that names nothing has no lists of names and levels" \
         reaches_none minimal.c dkp_samplers dkp_lists dkp_gits_lines dkp_schedules dkp_grids dkp_find dk_save
 else
