@@ -9097,6 +9097,14 @@ typedef struct dkp_exponents {
     int shift;
 } dkp_exponents;
 
+DKP_INLINE const dkp_exponents *dkp_exponents_of(dk_number number) {
+    static const dkp_exponents of[] = {{0x0080000000800000u, 0x8000000080000000u, 2}, /* float, fp16, bf16, double */
+                                       {0x0400040004000400u, 0x8000800080008000u, 1},
+                                       {0x0080008000800080u, 0x8000800080008000u, 1},
+                                       {0x0010000000000000u, 0x8000000000000000u, 3}};
+    return &of[number == DK_NUMBER_REAL && sizeof(dk_real) > sizeof(float) ? (int)DK_NUMBER_COUNT : (int)number];
+}
+
 /* Where all bits of the exponent are set, as NaN and infinity have them, adding its lowest one carries into the sign's place.
    To compute with such a number would trap where floating point exceptions do. */
 DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all) {
@@ -9105,8 +9113,10 @@ DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all
     *all |= (w & ~e->signs) + e->lowest;
 }
 
+enum { DKP_LINE = 64, DKP_LINES = 4 * DKP_LINE }; /* bytes */
+
 /* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
-   is read in several places. Both are constants where this is called. */
+   is read in several places. The bytes are a constant where this is called. */
 DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size_t bytes) {
     dkp_blocks all = {0};
     uint64_t word[DKP_BLOCKS], any = 0;
@@ -9119,48 +9129,40 @@ DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size
     return (any & e->signs) != 0;
 }
 
-enum { DKP_LINE = 64 }; /* bytes */
-
-DKP_INLINE dkp_exponents dkp_exponents_of(dk_number number) {
-    static const dkp_exponents of[] = {{0x0080000000800000u, 0x8000000080000000u, 2}, /* float, fp16, bf16, double */
-                                       {0x0400040004000400u, 0x8000800080008000u, 1},
-                                       {0x0080008000800080u, 0x8000800080008000u, 1},
-                                       {0x0010000000000000u, 0x8000000000000000u, 3}};
-    return of[number == DK_NUMBER_REAL && sizeof(dk_real) > sizeof(float) ? (int)DK_NUMBER_COUNT : (int)number];
-}
-
 /* Whether there is such a number in a line or more; the last one may be looked at twice. */
 DKP_INLINE void dkp_look_plain(const dkp_exponents *e, const char *v, size_t bytes, int *bad) {
+    const size_t quarter = bytes / (4 * DKP_LINES) * DKP_LINES;
     size_t i = 0;
     *bad = 0;
-    for (; i + 4 * DKP_LINE <= bytes; i += 4 * DKP_LINE) *bad |= dkp_bad(e, v + i, DKP_LINE, DKP_LINE);
+    for (; i < quarter; i += DKP_LINES) *bad |= dkp_bad(e, v + i, quarter, DKP_LINES);
+    for (i *= 4; i + DKP_LINES <= bytes; i += DKP_LINES) *bad |= dkp_bad(e, v + i, DKP_LINE, DKP_LINE);
     for (; i + DKP_LINE <= bytes; i += DKP_LINE) *bad |= dkp_bad(e, v + i, 0, DKP_LINE);
     if (i < bytes) *bad |= dkp_bad(e, v + bytes - DKP_LINE, 0, DKP_LINE);
 }
 DKP_COMPILE_TWICE(dkp_look, (const dkp_exponents *e, const char *v, size_t bytes, int *bad), (e, v, bytes, bad))
 
-/* The first element from *at on that is NaN or infinite; end if there is none. */
-DKP_INLINE void dkp_first_bad_plain(const void *vector, dk_number number, size_t *at, size_t end) {
-    enum { FEW = 256, WIDE = 1 << 18 }; /* bytes */
-    const dkp_exponents e = dkp_exponents_of(number);
-    const size_t to = end << e.shift;
+/* The first element from `at` on that is NaN or infinite; end if there is none. */
+static size_t dkp_first_bad(const void *vector, dk_number number, size_t at, size_t end) {
+    enum { MOST = 1 << 20 }; /* bytes at a time */
+    const dkp_exponents *e = dkp_exponents_of(number);
     const char *v = (const char *)vector;
-    size_t i = *at << e.shift;
-    for (size_t j = 0; i + 4 * WIDE <= to && !dkp_bad(&e, v + i + j, WIDE, FEW); i += j ? 0 : 4 * WIDE) j = (j + FEW) % WIDE;
-    while (i + 4 * FEW <= to && !dkp_bad(&e, v + i, FEW, FEW)) i += 4 * FEW;
-    while (i + DKP_LINE <= to && !dkp_bad(&e, v + i, 0, DKP_LINE)) i += DKP_LINE;
+    size_t i = at << e->shift, to = end << e->shift, n;
+    for (int bad; to - i >= DKP_LINE; i += n) {
+        n = to - i < MOST ? to - i : (size_t)MOST;
+        dkp_look(e, v + i, n, &bad);
+        if (bad) break;
+    }
     uint64_t w = 0;
     for (; i + sizeof w <= to; i += sizeof w) {
         memcpy(&w, v + i, sizeof w);
-        if (((w & ~e.signs) + e.lowest) & e.signs) break;
+        if (((w & ~e->signs) + e->lowest) & e->signs) break;
     }
-    for (w = 0; i < to; i += (size_t)1 << e.shift) {
-        memcpy(&w, v + i, (size_t)1 << e.shift);
-        if (((w & ~e.signs) + e.lowest) & e.signs) break;
+    for (w = 0; i < to; i += (size_t)1 << e->shift) {
+        memcpy(&w, v + i, (size_t)1 << e->shift);
+        if (((w & ~e->signs) + e->lowest) & e->signs) break;
     }
-    *at = i >> e.shift;
+    return i >> e->shift;
 }
-DKP_COMPILE_TWICE(dkp_first_bad, (const void *v, dk_number number, size_t *at, size_t end), (v, number, at, end))
 
 enum {
     DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
@@ -9252,17 +9254,16 @@ static size_t dkp_bytes_read(const dkp_op *op) {
 
 /* The first element of [at, end) of an output that is NaN or infinite; end if there is none. */
 static size_t dkp_bad_output(const dk_run *run, int value, size_t at, size_t end) {
-    dkp_first_bad(dkp_at(run, value), dkp_plan_of(run)->number, &at, end);
-    return at;
+    return dkp_first_bad(dkp_at(run, value), dkp_plan_of(run)->number, at, end);
 }
 
 /* Whether a call's outputs are finite, but for a second kind of them. They follow one another. */
 static int dkp_good(const dk_run *run, const dk_call *call) {
-    const dkp_exponents e = dkp_exponents_of(dkp_plan_of(run)->number);
+    const dkp_exponents *e = dkp_exponents_of(dkp_plan_of(run)->number);
     size_t all = run->size * (size_t)call->branches;
     int bad;
-    if (all << e.shift < DKP_LINE) return dkp_bad_output(run, call->output, 0, all) == all;
-    dkp_look(&e, (const char *)dkp_at(run, call->output), all << e.shift, &bad);
+    if (all << e->shift < DKP_LINE) return dkp_bad_output(run, call->output, 0, all) == all;
+    dkp_look(e, (const char *)dkp_at(run, call->output), all << e->shift, &bad);
     return !bad;
 }
 
@@ -9557,8 +9558,7 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
         dkp_run_window(&w);
         if (!trial) continue;
         int of_x = dkp_trial_of(&w, run->x);
-        size_t bad = 0;
-        dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, &bad, w.n);
+        size_t bad = dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, 0, w.n);
         if (bad < w.n) return at + bad;
     }
     return run->size;
@@ -9763,18 +9763,13 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
 
 static void dkp_look_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t size = work->run->size, to = end * DKP_TILE < size ? end * DKP_TILE : size;
-    size_t bad = first * DKP_TILE;
-    dkp_first_bad(work->vector[0], work->number, &bad, to);
+    size_t bad = dkp_first_bad(work->vector[0], work->number, first * DKP_TILE, to);
     work->run->own.sums[part] = (double)(bad < to ? bad : size);
 }
 
 /* The first element of a vector of the run's size that is NaN or infinite; the size if there is none. */
 static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
-    size_t bad = 0;
-    if (run->size < DKP_ALONE) {
-        dkp_first_bad(vector, number, &bad, run->size);
-        return bad;
-    }
+    if (run->size < DKP_ALONE) return dkp_first_bad(vector, number, 0, run->size);
     dkp_work work = {run, dkp_look_range, dkp_units(run->size, DKP_TILE), 0, NULL, NULL, number, {vector}};
     return dkp_share_search(&work);
 }
