@@ -8860,10 +8860,12 @@ DKP_ONCE static void dkp_renumber_buffers(dk_plan *p, int result, char *scratch)
         if (p->value[i].kind == DK_VALUE_BUFFER) p->value[i].slot = s.now[i];
 }
 
+enum { DKP_PLACE_OF_X = 2 };
+
 /* The places of values: given vectors, then x and buffers in turns with those of 16 bits, so that they are the same in all plans
    of a run; tiles have negative ones. Passes that are plain. */
 static void dkp_find_plain(dk_plan *p) {
-    static const int first[] = {2, 3, -1, 0}, step[] = {2, 2, -1, 1}; /* of each kind */
+    static const int first[] = {DKP_PLACE_OF_X, 3, -1, 0}, step[] = {2, 2, -1, 1}; /* of each kind */
     for (dk_value *v = p->value; v < p->value + p->values; v++) v->place = first[(int)v->kind] + step[(int)v->kind] * v->slot;
     for (dk_pass *pass = p->pass + 1; pass < p->pass + p->passes; pass++) {
         pass->plain = pass->boundary == DK_BOUNDARY_CALL && pass[-1].boundary == DK_BOUNDARY_CALL &&
@@ -9279,31 +9281,18 @@ typedef struct dkp_window {
     dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
-    dk_real *trial;      /* short tiles that are written instead of buffers; NULL: buffers are */
-    void *tried[DKP_TRIALS]; /* the buffers */
+    const dk_pass *pass;
+    dk_real *trial; /* short tiles, in which lies what the pass would write to buffers; NULL: it does */
 } dkp_window;
 
 static size_t dkp_tiles(const dk_plan *p) { return (size_t)p->locals + (p->halves > 0 || p->own.masked ? 2 : 0); }
 
-/* Which short tile is written instead of a buffer; -1: none yet. */
-static int dkp_trial_of(const dkp_window *w, const void *buffer) {
-    int k = 0;
-    while (k < DKP_TRIALS && w->tried[k] != buffer) k++;
-    return k < DKP_TRIALS ? k : -1;
-}
-
-/* From the operation on that writes a buffer, the buffer is a short tile. */
-static void dkp_redirect(dkp_window *w) {
-    for (dkp_op *op = w->op; w->trial && op < w->op + w->ops; op++) {
-        for (int m = 0; m < op->terms; m++) {
-            int k = dkp_trial_of(w, op->v[m]);
-            if (k >= 0) op->v[m] = w->trial + k * DKP_TRIAL, op->moves &= ~(1u << m);
-        }
-        if (!(op->moves >> DKP_TERMS)) continue;
-        int k = dkp_trial_of(w, op->y);
-        if (k < 0) w->tried[k = dkp_trial_of(w, NULL)] = op->y;
-        op->y = w->trial + k * DKP_TRIAL, op->moves &= ~(1u << DKP_TERMS), op->past = 0;
-    }
+/* Buffers that a pass writes, but for those from a value on. */
+static int dkp_writes(const dk_plan *p, const dk_pass *pass, int value) {
+    int n = 0;
+    for (const dk_row *row = p->row + pass->first, *end = row + pass->count; row < end && row->dst < value; row++)
+        n += p->value[row->dst].kind != DK_VALUE_LOCAL;
+    return n;
 }
 
 /* To a tile, and from there past the caches. */
@@ -9371,7 +9360,6 @@ static void dkp_look_ahead(dkp_window *w) {
 
 /* Makes room for more operations. */
 static void dkp_flush(dkp_window *w) {
-    dkp_redirect(w);
     dkp_run_window(w);
     w->ops = w->draws = 0, w->many = 1;
 }
@@ -9390,13 +9378,18 @@ static dkp_op *dkp_with(dkp_op *op, dk_real c, const void *v, int moves) {
     return op;
 }
 
-/* Where a value's elements begin, or those of the tile. */
-DKP_INLINE void *dkp_place(const dk_run *run, dk_real *tiles, const dk_value *v) {
-    return v->kind == DK_VALUE_LOCAL ? tiles + (size_t)v->slot * DKP_TILE : run->own.place[v->place];
+/* Where a value's elements begin, or, moves 0, those of the tile. */
+static void *dkp_place(const dkp_window *w, const dk_value *v, int *moves) {
+    int tried = w->trial && v >= &w->plan->value[w->plan->row[w->pass->first].dst];
+    *moves = v->kind != DK_VALUE_LOCAL && !tried;
+    if (v->kind == DK_VALUE_LOCAL) return w->tiles + (size_t)v->slot * DKP_TILE;
+    return tried ? w->trial + dkp_writes(w->plan, w->pass, (int)(v - w->plan->value)) * DKP_TRIAL : w->run->own.place[v->place];
 }
 
 static dkp_op *dkp_with_value(const dkp_window *w, dkp_op *op, dk_real c, const dk_value *v) {
-    return dkp_with(op, c, dkp_place(w->run, w->tiles, v), v->kind != DK_VALUE_LOCAL);
+    int moves;
+    const void *at = dkp_place(w, v, &moves);
+    return dkp_with(op, c, at, moves);
 }
 
 DKP_INLINE dk_real dkp_factor(const dk_run *run, size_t sample, const dk_term *t) {
@@ -9431,8 +9424,8 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     const dk_run *run = w->run;
     const dk_term *t = &w->plan->term[row->first];
     const dk_value *value = w->plan->value, *d = &value[row->dst];
-    int half = d->kind == DK_VALUE_HALF, moves = d->kind != DK_VALUE_LOCAL;
-    void *dst = dkp_place(run, w->tiles, d), *y = half ? w->sum : dst;
+    int half = d->kind == DK_VALUE_HALF, moves;
+    void *dst = dkp_place(w, d, &moves), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
         dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
@@ -9533,8 +9526,12 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
     size_t locals = (size_t)plan->locals, tiles = dkp_tiles(plan);
     dkp_window w;
     w.run = run, w.plan = plan, w.tiles = run->own.tiles + (size_t)part * tiles * DKP_TILE;
-    w.wide = w.tiles + locals * DKP_TILE, w.sum = w.wide + (tiles - locals) / 2 * DKP_TILE, w.trial = trial;
+    w.wide = w.tiles + locals * DKP_TILE, w.sum = w.wide + (tiles - locals) / 2 * DKP_TILE, w.pass = pass, w.trial = trial;
     w.at = w.sample = 0, w.ops = w.many = w.noises = w.draws = 0, w.ahead.streams = 0;
+    const void *result = run->x; /* of a trial: there already, or in one of its tiles */
+    int in_x = 1;
+    for (const dk_row *row = plan->row + pass->first; trial && row < plan->row + pass->first + pass->count; row++)
+        if (plan->value[row->dst].place == DKP_PLACE_OF_X) result = dkp_place(&w, &plan->value[row->dst], &in_x);
     for (size_t at = first * DKP_TILE; at < to; at += w.n) {
         size_t sample = by_sample ? at / run->dim : 0, from = by_sample ? at % span : at;
         size_t rest = by_sample && span - from < to - at ? span - from : to - at;
@@ -9550,16 +9547,14 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
             size_t bad = dkp_bad_output(run, outputs[k], at, at + w.n);
             if (bad < at + w.n) return bad;
         }
-        if (resolve) w.ops = w.noises = w.draws = 0, memset(w.tried, 0, sizeof w.tried);
+        if (resolve) w.ops = w.noises = w.draws = 0;
         for (int k = 0; resolve && k < pass->count; k++)
             dkp_resolve_row(&w, &plan->row[pass->first + k]);
         if (resolve && fetch) dkp_look_ahead(&w);
-        if (resolve) dkp_redirect(&w);
         dkp_run_window(&w);
         if (!trial) continue;
-        int of_x = dkp_trial_of(&w, run->x);
-        size_t bad = dkp_first_bad(of_x < 0 ? run->x + at : trial + of_x * DKP_TRIAL, DK_NUMBER_REAL, 0, w.n);
-        if (bad < w.n) return at + bad;
+        size_t begin = in_x ? at : 0, bad = dkp_first_bad(result, DK_NUMBER_REAL, begin, begin + w.n);
+        if (bad < begin + w.n) return at + bad - begin;
     }
     return run->size;
 }
@@ -9774,18 +9769,11 @@ static size_t dkp_find_in(dk_run *run, const void *vector, dk_number number) {
     return dkp_share_search(&work);
 }
 
-/* Buffers that a pass writes, at most. */
-static int dkp_writes(const dk_plan *p, const dk_pass *pass) {
-    int n = 0;
-    for (int k = pass->first; k < pass->first + pass->count; k++) n += p->value[p->row[k].dst].kind != DK_VALUE_LOCAL;
-    return n;
-}
-
 /* Runs the last pass, unless its result is not finite: then x stays, and the first such element is returned. A pass that writes
    more buffers than a trial has tiles is not tried; no recording makes one. */
 DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
     dk_real before[DKP_TRIALS * DKP_TRIAL];
-    int writes = dkp_writes(dkp_plan_of(run), pass), few = run->size <= (size_t)DKP_COUNT(before);
+    int writes = dkp_writes(dkp_plan_of(run), pass, dkp_plan_of(run)->values), few = run->size <= (size_t)DKP_COUNT(before);
     if (!few && writes > 0 && writes < DKP_TRIALS) {
         dkp_work work = {run, dkp_try_range, dkp_units(run->size, DKP_TILE), 0, pass, NULL, DK_NUMBER_REAL, {NULL}};
         size_t bad = dkp_share_search(&work);
