@@ -8153,15 +8153,11 @@ static dk_vec dkp_record_guider(dk_recorder *r, const dk_guidance *g, const dk_v
 }
 
 /* G of the branches' outputs P, whatever they are taken as. */
-static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES],
-                        const dk_vec P[DK_BRANCHES]) {
+static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weight[DK_BRANCHES], dk_vec P[DK_BRANCHES]) {
     dk_vec C = P[0], U = P[1], G;
     if (r->status != DK_OK) return dkr_zero;
     if (g->guider) {
         G = dkp_record_guider(r, g, P);
-    } else if (g->zero_star) { /* Fan et al. 2025 */
-        int s = dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0);
-        G = dkr_mix(g->scale, C, 1, dkr_scale_by(1 - g->scale, s, 1, U));
     } else if (g->projected) { /* Sadat et al. 2024, alg. 1 */
         dk_vec d = r->own->momentum =
             dkr_keep(r, dkp_add(dkr_mix(1, C, -1, U), dkr_scale(g->momentum, r->own->momentum)));
@@ -8171,11 +8167,12 @@ static dk_vec dkp_guide(dk_recorder *r, const dk_guidance *g, const double weigh
         d = l ? dkr_scale_by(w, l, 1, d) : dkr_scale(w, d);
         G = dkp_add(g->projected > 1 ? U : C, d);
         if (p) G = dkp_add(G, dkr_scale_by(along, p, 1, C));
+        for (int k = 2; k < DK_BRANCHES; k++)
+            if (P[k].of) G = dkp_add(G, dkr_mix(-weight[k], C, weight[k], P[k])); /* away from it */
     } else {
+        if (g->zero_star) P[1] = dkr_scale_by(1, dkp_scalar(r, DK_NORM_PROJECTION, C, U, 0), 1, U); /* Fan et al. 2025 */
         G = dkp_sum(DK_BRANCHES, weight, P);
     }
-    for (int k = 2; k < DK_BRANCHES && (g->zero_star || g->projected); k++)
-        if (P[k].of) G = dkp_add(G, dkr_mix(-weight[k], C, weight[k], P[k])); /* away from it */
     if (!(g->rescale > 0)) return G;
     G = dkr_keep(r, G); /* Lin et al. 2023, sec. 3.4 */
     return dkr_mix(1 - g->rescale, G, 1,
