@@ -8883,7 +8883,6 @@ DKP_FAST
 enum {
     DKP_WIDTH = 16,      /* elements at a time: a fixed number, so that compilers vectorise without -O3 */
     DKP_OPS = 16,        /* operations that are resolved once for many tiles */
-    DKP_DRAWS = 4,       /* draws among them */
     DKP_TRIALS = 4,      /* buffers that the last pass may write and be tried, */
     DKP_TRIAL = 128,     /* on so many elements at a time */
     DKP_ALONE = 1 << 16, /* shorter vectors are not worth a second thread */
@@ -8895,18 +8894,18 @@ enum {
 /* DKP_COMPILE_TWICE makes a function of name_plain, which must be inline: where there is AVX2 it runs as compiled for
    that. The results are the same bits. Still wider vectors gain nothing here. */
 #ifdef DKP_DISPATCH
-#define DKP_CHOOSE(name, parameters, arguments)                    \
-    static void name parameters {                                  \
+#define DKP_CHOOSE(function, name, parameters, arguments)          \
+    function parameters {                                          \
         if (__builtin_cpu_supports("avx2")) name##_avx2 arguments; \
         else name##_plain arguments;                               \
     }
 #define DKP_COMPILE_TWICE(name, parameters, arguments)                      \
     DKP_AVX2 static void name##_avx2 parameters { name##_plain arguments; } \
-    DKP_CHOOSE(name, parameters, arguments)
+    DKP_CHOOSE(static void name, name, parameters, arguments)
 #else
-#define DKP_CHOOSE(name, parameters, arguments) \
-    static void name parameters { name##_plain arguments; }
-#define DKP_COMPILE_TWICE DKP_CHOOSE
+#define DKP_CHOOSE(function, name, parameters, arguments) \
+    function parameters { name##_plain arguments; }
+#define DKP_COMPILE_TWICE(name, parameters, arguments) DKP_CHOOSE(static void name, name, parameters, arguments)
 #endif
 
 /* Before a loop whose elements do not depend on one another, also where a result is written over what it is made of. */
@@ -9030,11 +9029,8 @@ DKP_AVX2 static inline size_t dkp_to_bf16_avx2(const dk_real *from, uint16_t *to
 
 DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
     size_t i = 0;
-    if (sizeof *from > sizeof(float)) {
-        dkp_to_halves_plain(number, from, to, n);
-        return;
-    }
-    if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
+    if (sizeof *from > sizeof(float)) dkp_to_halves_plain(number, from, to, n), i = n;
+    else if (number == DK_NUMBER_BF16) i = dkp_to_bf16_avx2(from, to, n);
     else
         for (; i + 8 <= n; i += 8) {
             dkp_v8 v;
@@ -9048,10 +9044,7 @@ DKP_AVX2 static void dkp_to_halves_avx2(dk_number number, const dk_real *from, u
 
 DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
     size_t i = 0;
-    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) {
-        dkp_from_halves_plain(number, from, to, n);
-        return;
-    }
+    if (number == DK_NUMBER_BF16 || sizeof *to > sizeof(float)) dkp_from_halves_plain(number, from, to, n), i = n;
     for (; i + 8 <= n; i += 8) {
         dkp_h8 h;
         memcpy(&h, from + i, sizeof h);
@@ -9062,18 +9055,10 @@ DKP_AVX2 static void dkp_from_halves_avx2(dk_number number, const uint16_t *from
     for (; i < n; i++) to[i] = dkp_from_half(number, from[i]);
 }
 #endif
-DKP_CHOOSE(dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
+DKP_CHOOSE(DK_API void dk_to_half, dkp_to_halves, (dk_number number, const dk_real *from, uint16_t *to, size_t n),
            (number, from, to, n))
-DKP_CHOOSE(dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
+DKP_CHOOSE(DK_API void dk_from_half, dkp_from_halves, (dk_number number, const uint16_t *from, dk_real *to, size_t n),
            (number, from, to, n))
-
-DK_API void dk_to_half(dk_number number, const dk_real *from, uint16_t *to, size_t n) {
-    dkp_to_halves(number, from, to, n);
-}
-
-DK_API void dk_from_half(dk_number number, const uint16_t *from, dk_real *to, size_t n) {
-    dkp_from_halves(number, from, to, n);
-}
 
 static const dk_noise_source *dkp_source(const dk_run *run, int draw) {
     return run->own.pace.draws + draw > 0 ? &run->config.step_noise : &run->config.noise;
@@ -9163,8 +9148,7 @@ static size_t dkp_first_bad(const void *vector, dk_number number, size_t at, siz
     return i >> e->shift;
 }
 
-enum {
-    DKP_SUM,                  /* y = c[0] v[0] + c[1] v[1] + ... */
+enum {                        /* up to DKP_TERMS: y = c[0] v[0] + c[1] v[1] + ..., of so many terms */
     DKP_CLIP = DKP_TERMS + 1, /* y = v[0] within [-c[0], c[0]] */
     DKP_BLEND,                /* y = (1 - v[1]) c[0] v[0] + v[1] v[2] */
     DKP_WIDEN,                /* y = v[0] in 16 bits */
@@ -9179,8 +9163,7 @@ typedef struct dkp_op {
     void *y;
     const void *v[DKP_TERMS];
     dk_real c[DKP_TERMS];
-    const dk_noise_source *source;
-    const dk_noise_request *request;
+    int draw;
 } dkp_op;
 
 /* y may be one of the v. what: DKP_CLIP, DKP_BLEND, or how many terms a sum has. */
@@ -9204,7 +9187,7 @@ DKP_INLINE void dkp_combine_one(int what, dk_real *y, const dk_real *__restrict 
     case 6: DKP_COMBINE(n, y, DKP_6); break;
     case 7: DKP_COMBINE(n, y, DKP_7); break;
     case 8: DKP_COMBINE(n, y, DKP_8); break;
-    case DKP_CLIP:
+    case DKP_CLIP: /* a minimum and a maximum, which gcc does not find in one loop */
         DKP_FOR_EACH(n, y, DKP_ONE(v[0]) < c[0] ? DKP_ONE(v[0]) : c[0]);
         DKP_FOR_EACH(n, y, y[i] > -c[0] ? y[i] : -c[0]);
         break;
@@ -9275,7 +9258,6 @@ typedef struct dkp_window {
     size_t at, n, sample; /* the sample that coefficients are for */
     int ops, many, noises, draws;
     dkp_op op[DKP_OPS];
-    dk_noise_request request[DKP_DRAWS];
     dkp_ahead ahead;     /* the next window */
     dk_real *wide, *sum; /* tiles behind the local ones, where there are numbers of 16 bits or masks */
     const dk_pass *pass;
@@ -9305,6 +9287,7 @@ DKP_ONCE static void dkp_combine_past(dkp_op *op, size_t n) {
 /* With each operation memory is asked for a share of the next window, but for noise, which asks itself. */
 static void dkp_run_window(dkp_window *w) {
     size_t n = w->n, asked = w->draws || !w->ops ? 0 : n / (size_t)w->ops + 1;
+    dk_noise_request request;
     for (const dkp_op *op = w->op; op < w->op + w->ops; op++) {
         dkp_ask(&w->ahead, asked);
         size_t to = w->at * (op->what == DKP_NARROW ? sizeof(uint16_t) : sizeof(dk_real)), from = w->at * dkp_bytes_read(op);
@@ -9312,11 +9295,13 @@ static void dkp_run_window(dkp_window *w) {
         here.y = (char *)op->y + (op->moves >> DKP_TERMS) * to;
         for (int m = 0; m < op->terms; m++) here.v[m] = (const char *)op->v[m] + (op->moves >> m & 1) * from;
         switch (op->what) {
-        case DKP_WIDEN: dkp_from_halves(w->plan->number, (const uint16_t *)here.v[0], (dk_real *)here.y, n); break;
-        case DKP_NARROW: dkp_to_halves(w->plan->number, (const dk_real *)here.v[0], (uint16_t *)here.y, n); break;
-        case DKP_DRAW: dkp_draw_range(op->source, op->request, w->at, n, &w->ahead, (dk_real *)here.y); break;
+        case DKP_WIDEN: dk_from_half(w->plan->number, (const uint16_t *)here.v[0], (dk_real *)here.y, n); break;
+        case DKP_NARROW: dk_to_half(w->plan->number, (const dk_real *)here.v[0], (uint16_t *)here.y, n); break;
+        case DKP_DRAW:
+            request = dkp_request(w->run, op->draw);
+            dkp_draw_range(dkp_source(w->run, op->draw), &request, w->at, n, &w->ahead, (dk_real *)here.y);
+            break;
         default:
-            if (op->what == DKP_SUM) here.what = op->terms;
             if (op->past) dkp_combine_past(&here, n);
             else dkp_combine(&here, &here + 1, n);
         }
@@ -9408,7 +9393,7 @@ static void dkp_resolve_sum(dkp_window *w, const dk_term *t, int count, void *y,
             if (half >= 0) end = j;
             else dkp_with_value(w, dkp_put_op(w, DKP_WIDEN, w->wide, 0), 1, &value[t[half = j].value]);
         }
-        dkp_op *op = dkp_put_op(w, DKP_SUM, y, moves);
+        dkp_op *op = dkp_put_op(w, end - done + (done > 0), y, moves);
         if (done > 0) dkp_with(op, 1, y, moves);
         for (; done < end; done++) {
             if (done == half) dkp_with(op, dkp_factor(w->run, w->sample, &t[done]), w->wide, 0);
@@ -9424,12 +9409,9 @@ static void dkp_resolve_row(dkp_window *w, const dk_row *row) {
     int half = d->kind == DK_VALUE_HALF, moves;
     void *dst = dkp_place(w, d, &moves), *y = half ? w->sum : dst;
     if (row->draw >= 0 && dkp_whole(dkp_source(run, row->draw))) { /* it has filled a buffer of its own */
-        dkp_with(dkp_put_op(w, DKP_SUM, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
+        dkp_with(dkp_put_op(w, 1, dst, moves), 1, run->own.noise + (size_t)w->noises++ * run->size, 1);
     } else if (row->draw >= 0) {
-        if (w->draws == DKP_DRAWS) dkp_flush(w);
-        dkp_op *op = dkp_put_op(w, DKP_DRAW, dst, moves);
-        w->request[w->draws] = dkp_request(run, row->draw);
-        op->source = dkp_source(run, row->draw), op->request = &w->request[w->draws++];
+        dkp_put_op(w, DKP_DRAW, dst, moves)->draw = row->draw, w->draws++;
     } else if (row->mask >= 0) {
         dkp_resolve_sum(w, t + 1, row->count - 1, w->sum, 0);
         dkp_op *op = dkp_with_value(w, dkp_put_op(w, DKP_BLEND, dst, moves), (dk_real)t->c, &value[t->value]);
@@ -9777,11 +9759,11 @@ DKP_ONCE static size_t dkp_finish(dk_run *run, const dk_pass *pass) {
         if (bad == run->size) dkp_rows(NULL, run, pass);
         return bad;
     }
-    size_t n = few ? run->size : 0;
-    DKP_FOR_EACH(n, before, run->x[i]);
+    size_t kept = few ? run->size * sizeof *before : 0;
+    memcpy(before, run->x, kept);
     dkp_rows(NULL, run, pass);
     size_t bad = dkp_find_in(run, run->x, DK_NUMBER_REAL);
-    if (bad < run->size) DKP_FOR_EACH(n, run->x, before[i]);
+    if (bad < run->size) memcpy(run->x, before, kept);
     return bad;
 }
 
