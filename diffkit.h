@@ -9628,31 +9628,12 @@ DKP_ONCE static const dk_real *dkp_vector_of(const dkp_work *work, int k, size_t
     return v ? v + element : NULL;
 }
 
-/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. */
-static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
-    const dk_run *run = work->run;
-    const dk_norm *norm = work->norm;
-    size_t chunk = dkp_chunk(run->dim), chunks = dkp_units(run->dim, chunk);
-    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
-    (void)part;
-    for (size_t i = first; i < end; i++) {
-        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
-        size_t at = i / chunks * run->dim + from;
-        const dk_real *a = dkp_vector_of(work, 0, at), *b = dkp_vector_of(work, 1, at);
-        double *sum = run->own.sums + DKP_PARTIAL * i;
-        sum[0] = errors ? dkp_errors(norm, a, b, dkp_vector_of(work, 2, at), dkp_vector_of(work, 3, at), n)
-                        : dkp_dot(a, a, n);
-        sum[1] = errors || !b ? (double)n : dkp_dot(b, b, n);
-        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
-        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
-    }
-}
-
 /* The norm of a sample of n elements from its sums. */
 static double dkp_norm_of_sums(const dk_norm *norm, const double *sum, size_t n) {
-    double a = sum[0], b = sum[1],
+    double a = sum[0], b = sum[1], most = a > 1 ? a : 1,
            kept = norm->limit > 0 && norm->limit < dkp_sqrt(a) ? norm->limit / dkp_sqrt(a) : 1;
     if (norm->kind == DK_NORM_LIMIT) return kept;
+    if (norm->kind == DK_NORM_QUANTILE) return 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
     if (norm->kind == DK_NORM_DEVIATION) {
         const double least = 1e-12 * b; /* below it lies rounding: all elements are equal */
         a -= sum[2] * sum[2] / (double)n, b -= sum[3] * sum[3] / (double)n;
@@ -9698,22 +9679,33 @@ static double dkp_quantile(const dk_real *v, size_t n, double share) {
     return low + (place - (double)rank) * (high - low);
 }
 
-static void dkp_quantile_range(const dkp_work *work, int part, size_t first, size_t end) {
+/* The sums of a chunk that a norm is made of, DKP_PARTIAL of them. A quantile is of one chunk, and stands for a sum. */
+static void dkp_norm_range(const dkp_work *work, int part, size_t first, size_t end) {
     const dk_run *run = work->run;
     const dk_norm *norm = work->norm;
+    size_t chunks = work->units / (size_t)run->config.batch, chunk = chunks > 1 ? dkp_chunk(run->dim) : run->dim;
+    int errors = norm->kind == DK_NORM_ERROR_SUM || norm->kind == DK_NORM_ERROR_MAX;
     (void)part;
-    for (size_t b = first; b < end; b++)
-        run->own.sums[b] = dkp_quantile(dkp_vector_of(work, 0, b * run->dim), run->dim, norm->share);
+    for (size_t i = first; i < end; i++) {
+        size_t from = i % chunks * chunk, n = run->dim - from < chunk ? run->dim - from : chunk;
+        size_t at = i / chunks * run->dim + from;
+        const dk_real *a = dkp_vector_of(work, 0, at), *b = dkp_vector_of(work, 1, at);
+        double *sum = run->own.sums + DKP_PARTIAL * i;
+        sum[0] = norm->kind == DK_NORM_QUANTILE ? dkp_quantile(a, n, norm->share)
+                 : errors ? dkp_errors(norm, a, b, dkp_vector_of(work, 2, at), dkp_vector_of(work, 3, at), n)
+                          : dkp_dot(a, a, n);
+        sum[1] = errors || !b ? (double)n : dkp_dot(b, b, n);
+        if (norm->kind == DK_NORM_PROJECTION) sum[2] = dkp_dot(a, b, n);
+        if (norm->kind == DK_NORM_DEVIATION) sum[2] = dkp_total(a, n), sum[3] = dkp_total(b, n);
+    }
 }
 
 DKP_SMALL
 
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample) {
-    size_t chunks = dkp_units(run->dim, dkp_chunk(run->dim)), batch = (size_t)run->config.batch;
-    int quantile = norm->kind == DK_NORM_QUANTILE;
-    dkp_work work = {
-        run, quantile ? dkp_quantile_range : dkp_norm_range, quantile ? batch : chunks * batch, 0, NULL, norm,
-        DK_NUMBER_REAL, {NULL}};
+    size_t batch = (size_t)run->config.batch;
+    size_t chunks = norm->kind == DK_NORM_QUANTILE ? 1 : dkp_units(run->dim, dkp_chunk(run->dim));
+    dkp_work work = {run, dkp_norm_range, chunks * batch, 0, NULL, norm, DK_NUMBER_REAL, {NULL}};
     const int value[DKP_VECTORS] = {norm->a, norm->b, norm->p, norm->q};
     (void)user;
     for (int k = 0; k < DKP_VECTORS; k++) {
@@ -9723,11 +9715,7 @@ static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sa
     }
     dkp_share(&work);
     for (size_t s = 0; s < batch; s++) {
-        double sum[DKP_PARTIAL] = {0}, most = run->own.sums[s] > 1 ? run->own.sums[s] : 1;
-        if (quantile) {
-            of_sample[s] = 1 / (norm->limit > 0 && norm->limit < most ? norm->limit : most);
-            continue;
-        }
+        double sum[DKP_PARTIAL] = {0};
         for (size_t i = s * chunks; i < (s + 1) * chunks; i++)
             for (int k = 0; k < DKP_PARTIAL; k++) sum[k] += run->own.sums[DKP_PARTIAL * i + (size_t)k];
         of_sample[s] = dkp_norm_of_sums(norm, sum, run->dim);
