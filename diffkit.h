@@ -1568,10 +1568,7 @@ static void dkp_find_plain(dk_plan *p);
 
 /* and the memory of a run. */
 enum { DKP_TILE = 1024 }; /* a tile of every vector of a pass stays in the first level cache */
-typedef struct dkp_sizes {
-    size_t buffers, halves, noise, scalars, sums, streams, places, tiles, mirror, all;
-} dkp_sizes;
-static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c);
+static size_t dkp_workspace(const dk_plan *p, const dk_config *c, dk_run *run, char *base);
 static const dk_backend *dkp_backend(const dk_run *run);
 static int dkp_norms(void *user, dk_run *run, const dk_norm *norm, double *of_sample);
 static const void *dkp_fetch(dk_run *run, dk_value_kind kind, int slot, int place);
@@ -5033,7 +5030,7 @@ DK_API size_t dk_run_size(const dk_plan *plan, const dk_config *c) {
     else status = dkp_prepare(c, &resolved, NULL, &marks);
     if (status == DK_OK) status = dkp_resolve_data(&resolved, resolved.message);
     if (status == DK_OK && !plan) status = dkp_record_run(&own, &resolved, &pace);
-    if (status == DK_OK) bytes = dkp_more(own.used, 1, dkp_workspace(plan ? plan : &own, &resolved).all);
+    if (status == DK_OK) bytes = dkp_more(own.used, 1, dkp_workspace(plan ? plan : &own, &resolved, NULL, NULL));
     dk_plan_free(&own);
     return bytes == (size_t)-1 ? 0 : bytes;
 }
@@ -5104,24 +5101,15 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     if (status == DK_OK) status = dkp_check_given(plan, c);
     if (status == DK_OK) status = dkp_find_range(run, plan);
     if (status != DK_OK) return status;
-    dkp_sizes sizes = dkp_workspace(plan, c);
-    status = dkp_get_memory(&memory, &bytes, &owned, sizes.all, c->message);
+    status = dkp_get_memory(&memory, &bytes, &owned, dkp_workspace(plan, c, NULL, NULL), c->message);
     if (status != DK_OK) return status;
-    char *base = dkp_align(memory);
     run->x = x, run->dim = c->dim, run->size = c->dim * (size_t)c->batch;
     own->owned = owned ? memory : NULL;
-    own->buffers = (dk_real *)(void *)base;
-    own->halves = (uint16_t *)(void *)(base += sizes.buffers);
-    own->noise = (dk_real *)(void *)(base += sizes.halves);
-    run->scalars = (double *)(void *)(base += sizes.noise);
-    own->sums = (double *)(void *)(base += sizes.scalars);
-    own->streams = base += sizes.sums;
-    own->place = c->backend ? NULL : (void **)(void *)(base + sizes.streams);
-    own->tiles = (dk_real *)(void *)(base += sizes.streams + sizes.places);
-    own->mirror = (dk_real *)(void *)(base + sizes.tiles);
+    dkp_workspace(plan, c, run, dkp_align(memory));
     /* zero, but for tiles: saved bytes never hold garbage, whatever a callback leaves unwritten */
-    memset(own->buffers, 0, (size_t)(base - (char *)own->buffers));
-    if (own->place) dkp_note_places(run, plan);
+    memset(own->buffers, 0, (size_t)((char *)own->tiles - (char *)own->buffers));
+    if (c->backend) own->place = NULL;
+    else dkp_note_places(run, plan);
     if (!c->backend || !c->backend->begin) return DK_OK;
     own->inside = 1;
     int failed = c->backend->begin(c->backend->user, run);
@@ -5202,7 +5190,7 @@ DK_API dk_status dk_begin(dk_run *run, const dk_config *c, dk_real *x, void *mem
         status = dkp_begin(run, plan, x, memory ? (char *)memory + plan->used : NULL,
                            memory ? bytes - plan->used : 0);
         if (status == DK_ERROR_MEMORY && memory)
-            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved).all);
+            dkp_fail_bytes(resolved->message, bytes, plan->used + dkp_workspace(plan, resolved, NULL, NULL));
         if (status != DK_OK) dk_plan_free(plan);
     }
     return dkp_begun(run, status);
@@ -9787,27 +9775,32 @@ static size_t dkp_scalars(const dk_plan *p, const dk_config *c) {
     return dkp_more(0, (size_t)(p->attempt ? DKP_CONTROL_NORMS : p->norms), (size_t)c->batch);
 }
 
-/* `all` is (size_t)-1 where it cannot be counted: no memory is that large, which is said where it is asked for. */
-static dkp_sizes dkp_workspace(const dk_plan *p, const dk_config *c) {
+/* Lays out a run's memory from base on, and returns its size; base NULL: that alone. It is (size_t)-1 where it cannot be
+   counted: no memory is that large, which is said where it is asked for. */
+static size_t dkp_workspace(const dk_plan *p, const dk_config *c, dk_run *run, char *base) {
     size_t here = c->backend ? 0 : 1, batch = (size_t)c->batch, numbers = here * c->dim * batch;
     size_t tiles = here * dkp_tiles(p) * DKP_TILE, parts = (size_t)c->threads;
     size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
     size_t sums = dkp_more(0, chunks, DKP_PARTIAL), mirrors = here ? 0 : !c->backend->get ? 0 : chunks ? DKP_VECTORS : 2;
+    size_t places = here * ((size_t)p->locals + 2 * (size_t)(p->buffers + p->halves) + 4), all = 0;
     int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
-    dkp_sizes s;
-    s.buffers = dkp_up(dkp_more(0, (size_t)p->buffers, numbers * sizeof(dk_real)));
-    s.halves = dkp_up(dkp_more(0, (size_t)p->halves, numbers * sizeof(uint16_t)));
-    s.tiles = dkp_up(dkp_more(0, parts, tiles * sizeof(dk_real)));
-    s.noise = asked ? dkp_up(dkp_more(0, (size_t)p->noises, numbers * sizeof(dk_real))) : 0;
-    s.scalars = dkp_up(dkp_more(0, dkp_scalars(p, c), sizeof(double)));
-    s.sums = dkp_up(dkp_more(0, sums > parts ? sums : parts, sizeof(double)));
-    s.streams = dkp_up(dkp_streams_bytes(c));
-    s.places = here * dkp_up(dkp_more(0, (size_t)p->locals + 2 * (size_t)(p->buffers + p->halves) + 4, sizeof(void *)));
-    s.mirror = dkp_up(dkp_more(0, mirrors, c->dim * batch * sizeof(dk_real)));
-    const size_t all[] = {s.buffers, s.halves, s.noise, s.scalars, s.sums, s.streams, s.places, s.tiles, s.mirror};
-    s.all = 64;
-    for (int i = 0; i < DKP_COUNT(all); i++) s.all = dkp_more(s.all, 1, all[i]);
-    return s;
+    const struct {
+        size_t at, n, each;
+    } part[] = {{offsetof(dk_run, own.buffers), (size_t)p->buffers, numbers * sizeof(dk_real)},
+                {offsetof(dk_run, own.halves), (size_t)p->halves, numbers * sizeof(uint16_t)},
+                {offsetof(dk_run, own.noise), asked ? (size_t)p->noises : 0, numbers * sizeof(dk_real)},
+                {offsetof(dk_run, scalars), dkp_scalars(p, c), sizeof(double)},
+                {offsetof(dk_run, own.sums), sums > parts ? sums : parts, sizeof(double)},
+                {offsetof(dk_run, own.streams), 1, dkp_streams_bytes(c)},
+                {offsetof(dk_run, own.place), places, sizeof(void *)},
+                {offsetof(dk_run, own.tiles), parts, tiles * sizeof(dk_real)},
+                {offsetof(dk_run, own.mirror), mirrors, c->dim * batch * sizeof(dk_real)}};
+    for (int k = 0; k < DKP_COUNT(part); k++) {
+        char *first = base ? base + all : NULL;
+        if (base) memcpy((char *)run + part[k].at, &first, sizeof first); /* NOLINT(bugprone-sizeof-expression) */
+        all = dkp_more(all, 1, dkp_up(dkp_more(0, part[k].n, part[k].each)));
+    }
+    return dkp_more(all, 1, 64); /* whatever its alignment */
 }
 
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
