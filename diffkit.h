@@ -1529,12 +1529,11 @@ static dk_status dkp_resolve(dk_config *c, struct dkp_marks *marks, char *messag
 static dk_status dkp_resolve_data(dk_config *c, char *message);
 static dk_sampler dkp_preset(const dk_sampler_info *row);
 
-/* noise, and the evaluation with its guidance; */
+/* noise; */
 static int dkp_needs_finite(const dk_noise_source *s);
 static int dkp_whole(const dk_noise_source *s);
 static size_t dkp_generator_bytes(const dk_config *c, const dk_noise_source *s);
 static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, void *states, dk_real *out);
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told, dk_vec *uncond);
 
 /* step-size control; */
 /* What a run with step-size control records: its initial state; an ordinary step; norms that a first step size is estimated
@@ -3588,8 +3587,8 @@ static dk_vec dkp_ddim_step(const dk_level *from, const dk_level *to, dk_vec x, 
 static dk_vec dkp_direction(dk_recorder *r, dk_vec x, const dk_level *level, dk_vec *guidance) {
     const dk_level *told = dkp_quirk(r, DK_QUIRK_TOLD_END) ? &r->to : level;
     *guidance = dkr_zero;
-    if (!r->sampler.cfg_pp) return dkp_denoise(r, x, level, told, NULL);
-    dk_vec U, D = dkp_denoise(r, x, level, told, &U);
+    if (!r->sampler.cfg_pp) return dkr_denoise_told(r, x, *level, *told, NULL);
+    dk_vec U, D = dkr_denoise_told(r, x, *level, *told, &U);
     *guidance = dkr_mix(1, D, -1, U);
     return U;
 }
@@ -3927,7 +3926,7 @@ static dk_vec dkp_multistep_step(dk_recorder *r, const dkp_multistep *m, int nod
    noise that the unconditional U leaves here. */
 static void dkp_multistep_estimate(dk_recorder *r, dkp_multistep *m) {
     double alpha = dkp_gauge_alpha(r, &r->from);
-    m->D = dkp_denoise(r, r->x, &r->from, &r->from, r->sampler.cfg_pp ? &m->U : NULL);
+    m->D = dkr_denoise_told(r, r->x, r->from, r->from, r->sampler.cfg_pp ? &m->U : NULL);
     if (r->sampler.cfg_pp) r->x = dkr_keep(r, dkp_add(r->x, dkr_mix(alpha, m->D, -alpha, m->U)));
     else m->U = m->D;
 }
@@ -8286,22 +8285,21 @@ static dk_vec dkp_finish_uncond(dk_recorder *r, const dkp_evaluation *v, dk_vec 
     return dkp_blend_denoised(r, U, 'U', estimate);
 }
 
-static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const dk_level *told,
-                          dk_vec *uncond) {
+DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
     dkp_evaluation v;
     int first = r->own->plan->calls;
     r->own->drawn = -1;
     if (uncond) *uncond = dkr_zero;
     if (r->status != DK_OK) return dkr_zero;
-    dkp_begin_evaluation(r, &v, x, level, told);
+    dkp_begin_evaluation(r, &v, x, &level, &told);
     if (r->status != DK_OK) return dkr_zero;
-    dkp_guidance_at(&v.guided, r, level, uncond != NULL);
+    dkp_guidance_at(&v.guided, r, &level, uncond != NULL);
     dkp_choose_space(r, &v);
     dkp_record_outputs(r, &v, uncond != NULL);
     if (r->status != DK_OK) return dkr_zero;
     dk_vec G = dkp_record_guidance(r, &v), D = G;
     if (v.raw) D = dkp_finish_D(r, &v.guided.g, dkr_mix(v.seen.d_x, v.x, v.seen.d_f, G), &v.call);
-    if (level->sigma <= 0 || dkp_quirk(r, DK_QUIRK_KEPT_NOISE)) { /* nothing else asks for the noise */
+    if (level.sigma <= 0 || dkp_quirk(r, DK_QUIRK_KEPT_NOISE)) { /* nothing else asks for the noise */
         int by_uncond = uncond && v.F[1].of;
         const dkp_model *m = by_uncond ? &v.network : &v.seen;
         r->own->noise = dkr_mix(m->n_x, v.x, m->n_f, by_uncond ? v.F[1] : G);
@@ -8311,12 +8309,8 @@ static dk_vec dkp_denoise(dk_recorder *r, dk_vec x, const dk_level *level, const
     return D;
 }
 
-DK_API dk_vec dkr_denoise_told(dk_recorder *r, dk_vec x, dk_level level, dk_level told, dk_vec *uncond) {
-    return dkp_denoise(r, x, &level, &told, uncond);
-}
-
 DK_API dk_vec dkr_denoise(dk_recorder *r, dk_vec x, dk_level level) {
-    return dkp_denoise(r, x, &level, &level, NULL);
+    return dkr_denoise_told(r, x, level, level, NULL);
 }
 
 DK_API dk_vec dkr_past(dk_recorder *r, int back) {
@@ -8449,12 +8443,9 @@ static dk_level dkp_level_on_axis(const dk_recorder *r, double at) {
 }
 
 /* Steps are controlled between these levels of the grid; to and from infinite ones there are ordinary steps. */
-static int dkp_control_begin(dk_recorder *r) {
-    return r->first.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->first));
-}
-static int dkp_control_end(dk_recorder *r) {
-    return r->config->steps - (r->last.sigma <= 0 || !dkp_finite(dkp_control_axis(r, &r->last)));
-}
+static int dkp_off_axis(dk_recorder *r, const dk_level *l) { return l->sigma <= 0 || !dkp_finite(dkp_control_axis(r, l)); }
+static int dkp_control_begin(dk_recorder *r) { return dkp_off_axis(r, &r->first); }
+static int dkp_control_end(dk_recorder *r) { return r->config->steps - dkp_off_axis(r, &r->last); }
 
 static void dkp_aim(dk_recorder *r, dkp_pace *p) {
     double left = p->end - p->at, h = left < 0 ? -p->h : p->h, next = p->at + h;
@@ -9893,13 +9884,6 @@ static void dkp_double_io(dkp_bytes *io, double *v) {
     if (!io->write) *v = dkp_double(bits);
 }
 
-static void dkp_real_io(dkp_bytes *io, dk_real *v, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        uint64_t bits = dkp_byte_io(io, dkp_real_bits(v[i]), (int)sizeof *v);
-        if (!io->write) v[i] = dkp_real_of(bits);
-    }
-}
-
 #define DKP_SAVE_MAGIC 0x6E7572746B666964u /* "dfktrun" */
 
 /* Words that a save begins with: what must be the same in the run that it is loaded into, or it would give the result of
@@ -10027,9 +10011,12 @@ static int dkp_buffer_io(dk_run *run, dkp_bytes *io, dk_value_kind kind, int slo
     const dk_backend *b = run->config.backend;
     void *v = b && !io->write ? run->own.mirror : (void *)(uintptr_t)dkp_fetch(run, kind, slot, 0);
     if (!v) return 0;
-    if (kind != DK_VALUE_HALF) dkp_real_io(io, (dk_real *)v, run->size);
-    for (size_t i = 0; kind == DK_VALUE_HALF && i < run->size; i++)
-        ((uint16_t *)v)[i] = (uint16_t)dkp_byte_io(io, ((uint16_t *)v)[i], 2);
+    for (size_t i = 0; i < run->size; i++) {
+        dk_real *real = (dk_real *)v + i;
+        uint16_t *half = (uint16_t *)v + i;
+        if (kind == DK_VALUE_HALF) *half = (uint16_t)dkp_byte_io(io, *half, 2);
+        else *real = dkp_real_of(dkp_byte_io(io, dkp_real_bits(*real), (int)sizeof *real));
+    }
     int answer = b && !io->write ? b->put(b->user, run, kind, slot, v) : 0;
     if (answer) dkp_fail_backend(run, answer, "the back end failed to take a buffer");
     return !answer;
