@@ -9774,15 +9774,16 @@ static size_t dkp_workspace(const dk_plan *p, const dk_config *c, dk_run *run, c
     size_t chunks = p->norms || p->attempt ? dkp_more(0, batch, dkp_units(c->dim, dkp_chunk(c->dim))) : 0;
     size_t sums = dkp_more(0, chunks, DKP_PARTIAL), mirrors = here ? 0 : !c->backend->get ? 0 : chunks ? DKP_VECTORS : 2;
     size_t places = here * ((size_t)p->locals + 2 * (size_t)(p->buffers + p->halves) + 4), all = 0;
+    size_t scalars = dkp_scalars(p, c), streams = dkp_streams_bytes(c);
     int asked = dkp_whole(&c->noise) || dkp_whole(&c->step_noise);
     const struct {
         size_t at, n, each;
     } part[] = {{offsetof(dk_run, own.buffers), (size_t)p->buffers, numbers * sizeof(dk_real)},
                 {offsetof(dk_run, own.halves), (size_t)p->halves, numbers * sizeof(uint16_t)},
                 {offsetof(dk_run, own.noise), asked ? (size_t)p->noises : 0, numbers * sizeof(dk_real)},
-                {offsetof(dk_run, scalars), dkp_scalars(p, c), sizeof(double)},
+                {offsetof(dk_run, scalars), scalars, sizeof(double)},
                 {offsetof(dk_run, own.sums), sums > parts ? sums : parts, sizeof(double)},
-                {offsetof(dk_run, own.streams), 1, dkp_streams_bytes(c)},
+                {offsetof(dk_run, own.streams), 1, streams},
                 {offsetof(dk_run, own.place), places, sizeof(void *)},
                 {offsetof(dk_run, own.tiles), parts, tiles * sizeof(dk_real)},
                 {offsetof(dk_run, own.mirror), mirrors, c->dim * batch * sizeof(dk_real)}};
