@@ -113,6 +113,8 @@ static const formula formulas[] = {
       1, -1}},
     {"guidance.scale=3 guidance.quantile=0.5 guidance.quantile_most=1",
      {-0.6, -0.3, -0.7, 1, -0.05, -0.7, 1, -1}},
+    {"guidance.scale=3 guidance.quantile=0.5 guidance.quantile_most=0.5",
+     {-1, -0.6, -1, 1, -0.1, -1, 1, -1}},
 };
 
 static void check_state(const char *what, const dk_real *x, const double *want, int n, double tolerance) {
