@@ -1072,15 +1072,17 @@ typedef struct dkp_pace {
                    4: the same without a hook */
 } dkp_pace;
 
+/* About to run a pass, and what ended the one before is not done; an evaluation is out; at the end; what ended the pass before
+   is done: its norm, hook or guider. */
+typedef enum dkp_run_state { DKP_BETWEEN, DKP_WAITING, DKP_FINISHED, DKP_CROSSED } dkp_run_state;
+
 /* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
 typedef struct dkp_run {
-    int pass;    /* the next pass to run */
-    int waiting; /* an evaluation is out */
-    int crossed; /* what ended the pass before is done: its norm, hook or guider */
-    int again;   /* hand out the same evaluation once more */
-    int finished;
+    int pass;   /* the next pass to run */
+    dkp_run_state state;
+    int again;  /* hand out the same evaluation once more */
     dk_status ended; /* DK_OK, or the error that the run has ended in: its words are then in config.message */
-    int inside;                /* dk_next is at work */
+    int inside;      /* dk_next is at work */
     dk_real *buffers, *tiles, *noise;
     dk_real *mirror; /* what a back end's buffers are brought to */
     uint16_t *halves;
@@ -1547,7 +1549,7 @@ static dk_vec dkp_denoise_first(dk_recorder *r);
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *tableau, double h, const dk_vec *K,
                                     dk_vec x);
 static dk_vec dkp_judge_phi(dk_recorder *r, const struct dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
-                            dk_level to, int noisy);
+                            dk_level to);
 static void dkp_check_attempt(dk_recorder *r);
 static void dkp_record_measure(dk_recorder *r);
 static const dkp_pace *dkp_first_attempt(dk_recorder *r, dk_config *c, dkp_pace *p);
@@ -3479,7 +3481,7 @@ static int dkp_has_embedded(const dkp_phi_tableau *m) {
 
 /* ------------------------------------------------------------------------ >>samplers  Samplers */
 
-/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_to, in coordinates of dkp_point_at. DDIM, DDPM and Euler
+/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_step, in coordinates of dkp_point_at. DDIM, DDPM and Euler
    ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
    iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
    dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
@@ -3798,13 +3800,14 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
            dkp_finite(at.p) && dkp_finite(at.q);
 }
 
-/* One explicit Runge-Kutta step in the gauge, down to `end`. D0: D where it begins; zero: it is evaluated. Returns the
+/* One explicit Runge-Kutta step in the gauge, down to r->aim. D0: D where it begins; zero: it is evaluated. Returns the
    first slope.
 
    Heun, for example, whose tableau is "1 | 1/2 1/2". In VE dX/du = (X - D)/u, so K_0 and K_1 are d and d' of Karras et
    al. 2022, alg. 1, lines 4 and 7, and the two calls of dkp_transfer are its lines 5 and 8. Euler is "1": K_0 alone. */
-static dk_vec dkp_runge_kutta_to(dk_recorder *r, const dkp_tableau *tableau, dk_level end, dk_vec D0) {
+static dk_vec dkp_runge_kutta_step(dk_recorder *r, const dkp_tableau *tableau, dk_vec D0) {
     const dk_sampler *s = &r->sampler;
+    const dk_level end = r->aim;
     int first_order = end.sigma <= 0 && (s->warmup || dkp_quirk(r, DK_QUIRK_EULER_TO_DATA) ||
                                          !(s->plain_last > 0 || dkp_knows_data(r, &end)));
     int stages = first_order ? 1 : tableau->stages, plain = end.sigma > 0 || stages > 1 || s->plain_last > 0;
@@ -3854,7 +3857,7 @@ static dkp_split dkp_runge_kutta_split(dk_recorder *r) {
 
 /* A step down to there, and noise back up. */
 static void dkp_runge_kutta_and_noise(dk_recorder *r, const dkp_tableau *tableau, dkp_split split) {
-    dkp_runge_kutta_to(r, tableau, r->aim, dkr_zero);
+    dkp_runge_kutta_step(r, tableau, dkr_zero);
     if (r->aim.sigma < r->to.sigma)
         r->x = dkp_add_noise(r, dkr_scale(split.down.alpha / r->aim.alpha, r->x), split.up);
 }
@@ -3876,15 +3879,15 @@ static double dkp_axis(dk_recorder *r, int classical, const dk_level *l) {
     return classical ? dkp_point_at(r, l).u : dkp_gauge_lambda(r, l);
 }
 
-/* The noise in the state x, or D. */
-static dk_vec dkp_noise_or_D(const dk_recorder *r, int noise, const dk_level *l, dk_vec x, dk_vec D) {
-    return noise ? dkr_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
+/* The noise in the state x, by noise_prediction; or D. */
+static dk_vec dkp_noise_or_D(const dk_recorder *r, const dk_level *l, dk_vec x, dk_vec D) {
+    return r->sampler.noise_prediction ? dkr_mix(1 / l->sigma, x, -dkp_gauge_alpha(r, l) / l->sigma, D) : D;
 }
 
 /* What is interpolated: the slope in the gauge; the noise; or D. */
 static dk_vec dkp_interpolant(dk_recorder *r, int classical, const dk_level *l, dk_vec D) {
     if (classical) return dkr_keep(r, dkp_slope(r, l, r->x, D));
-    return dkr_keep(r, dkp_noise_or_D(r, r->sampler.noise_prediction, l, r->x, D));
+    return dkr_keep(r, dkp_noise_or_D(r, l, r->x, D));
 }
 
 /* X moves along the average of its slopes. The last step is mostly longer than those before it, which is no good to a
@@ -3985,7 +3988,7 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
     if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && omitted > warmup) uncorrected = omitted;
     if (warmup) dkp_read_tableau(r, &tableau);
     for (int i = 0; i < warmup && dkr_step(r); i++) {
-        dk_vec slope = dkp_runge_kutta_to(r, &tableau, r->to, dkr_zero);
+        dk_vec slope = dkp_runge_kutta_step(r, &tableau, dkr_zero);
         dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
     }
     while (dkr_step(r)) {
@@ -4245,8 +4248,8 @@ static double dkp_phi_row(const dkp_phi_tableau *m, int row, double h_row, int s
 typedef enum dkp_stage_noise { DKP_NOISE_BEHIND, DKP_NOISE_AFRESH, DKP_NOISE_PATH } dkp_stage_noise;
 
 /* The state at the end of a row, which lies h_row further in lambda. */
-static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int row, double h_row,
-                          const dk_vec *F, dk_level to, int noisy) {
+static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int row, double h_row, const dk_vec *F, dk_level to) {
+    int noisy = r->sampler.noise_prediction;
     double weight[DK_MAX_STAGES + 1], alpha = dkp_gauge_alpha(r, &r->from), sigma = r->from.sigma;
     double to_alpha = dkp_gauge_alpha(r, &to), rest = dkp_phi_row(m, row, h_row, noisy ? 1 : -1, weight);
     double c[DK_MAX_STAGES + 1] = {noisy ? to_alpha / alpha - to.sigma * rest / sigma
@@ -4264,7 +4267,7 @@ static dk_vec dkp_phi_sum(const dk_recorder *r, const dkp_phi_tableau *m, int ro
    the way there. Noise at every stage: each goes to the sigma_down of its own level. */
 static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noise noise) {
     dk_noise_law law = r->sampler.law;
-    int behind = noise == DKP_NOISE_BEHIND, noisy = r->sampler.noise_prediction && behind;
+    int behind = noise == DKP_NOISE_BEHIND;
     dkp_split whole = dkp_noise_split(r);
     dk_level end = behind ? whole.down : r->to, before = r->from;
     double start = dkp_gauge_lambda(r, &r->from), h = dkp_gauge_lambda(r, &end) - start;
@@ -4276,7 +4279,7 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
         r->x = dkp_add_noise(r, x, whole.up);
         return;
     }
-    F[0] = dkp_noise_or_D(r, noisy, &r->from, x, D);
+    F[0] = dkp_noise_or_D(r, &r->from, x, D);
     for (int i = 1;; i++) {
         int last = i == m->stages, at_end = last || (m->c[i] >= 1 && end.sigma >= r->to.sigma);
         dk_level level = at_end ? r->to : dkp_level_of_lambda(r, start + m->c[i] * h);
@@ -4284,9 +4287,9 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
         if (last) split = whole;
         else if (!behind) split = dkp_split_between(r, &r->from, &level, law);
         double h_row = dkp_gauge_lambda(r, &split.down) - start;
-        x = dkp_phi_sum(r, m, i, h_row, F, split.down, noisy);
+        x = dkp_phi_sum(r, m, i, h_row, F, split.down);
         if (last) x = dkr_mix(1, x, r->to.alpha, guidance);
-        if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down, noisy);
+        if (last) x = dkp_judge_phi(r, m, h_row, F, x, split.down);
         if (noise == DKP_NOISE_PATH) split = dkp_split_between(r, &before, &level, law);
         else before = r->from, z = dkr_zero;
         z = dkr_scale(split.down.sigma / before.sigma, z); /* the noise so far decays, and is renewed */
@@ -4294,7 +4297,7 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
         x = dkp_add(x, z), before = level;
         if (last) break;
         D = dkp_direction(r, x, &level, &unused);
-        F[i] = dkp_noise_or_D(r, noisy, &level, x, D);
+        F[i] = dkp_noise_or_D(r, &level, x, D);
     }
     r->x = x;
 }
@@ -5237,7 +5240,7 @@ static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     } else {
         dkp_put(&t, " before the first step");
     }
-    run->own.again = run->own.waiting;
+    run->own.again = run->own.state == DKP_WAITING;
     return run->status = status;
 }
 
@@ -5277,7 +5280,7 @@ static dk_status dkp_check_input(dk_run *run, int slot) {
 
 /* The end of a run in an error, which it keeps to: there is nothing to go on with. */
 static void dkp_end_in(dk_run *run) {
-    run->own.finished = 1, run->own.waiting = run->own.again = run->own.crossed = 0, run->own.ended = run->status;
+    run->own.state = DKP_FINISHED, run->own.again = 0, run->own.ended = run->status;
     run->own.pass = dkp_plan_of(run)->passes;
     run->own.pace.at = run->own.pace.next = run->own.pace.h = 0; /* may be infinite, and lead nowhere */
     memcpy(run->config.message, run->message, sizeof run->message);
@@ -5324,10 +5327,14 @@ static dk_status dkp_fail_output(dk_run *run, int value, size_t bad) {
                            : "the network has not written its output");
 }
 
-static dk_status dkp_check_output(dk_run *run, int value) {
+static dk_status dkp_check_outputs(dk_run *run) {
+    int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
     size_t bad;
-    if (dkp_ask_for_bad(run, value, &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
-    return bad < run->size ? dkp_fail_output(run, value, bad) : DK_OK;
+    for (int k = 0; k < count; k++) {
+        if (dkp_ask_for_bad(run, outputs[k], &bad, "the back end failed to check the network's output") != DK_OK) return run->status;
+        if (bad < run->size) return dkp_fail_output(run, outputs[k], bad);
+    }
+    return DK_OK;
 }
 
 DKP_FAST
@@ -5511,15 +5518,6 @@ static void dkp_take_back(dk_run *run) {
     for (int k = 0; k < count; k++) dkp_mark_output(run, outputs[k], 1);
 }
 
-DKP_FAST
-
-static dk_status dkp_check_outputs(dk_run *run) {
-    int outputs[DK_BRANCHES + 1], count = dkp_made(dkp_plan_of(run), dkp_open_pass(run), outputs);
-    for (int k = 0; k < count; k++)
-        if (dkp_check_output(run, outputs[k]) != DK_OK) return run->status;
-    return DK_OK;
-}
-
 /* Whether a pass needs whole draws, which are asked for once. */
 static int dkp_takes_whole(const dk_run *run, const dk_pass *pass) {
     return pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise));
@@ -5527,39 +5525,18 @@ static int dkp_takes_whole(const dk_run *run, const dk_pass *pass) {
 
 enum { DKP_OPEN = 1, DKP_FRESH };
 
-/* Goes on to a fresh evaluation, or stays at the open one; 0 where there is none. */
-static int dkp_next(dk_run *run) {
+/* Runs passes up to a fresh evaluation; 0 where there is none. */
+static int dkp_run_passes(dk_run *run) {
     dkp_run *own = &run->own;
     const dk_plan *p = dkp_plan_of(run);
     const dk_backend *backend = dkp_backend(run);
-    run->status = DK_OK, run->message[0] = 0;
-    if (own->finished) {
-        if (own->ended) run->status = own->ended, memcpy(run->message, run->config.message, sizeof run->message);
-        return 0;
-    }
-    if (own->again) { /* after an error: the same evaluation once more */
-        own->again = 0;
-        return DKP_OPEN;
-    }
-    const dk_pass *next = &p->pass[own->pass];
-    int simple = own->waiting && !run->config.backend && !dkp_takes_whole(run, next), brief = run->size <= DKP_TILE;
-    if (simple && brief && next->plain && (run->config.unchecked || dkp_good(run, dkp_open_call(run)))) {
-        dkp_run_plain(run, next); /* most of what short runs do */
-        own->pass++;
-        return DKP_FRESH;
-    }
-    own->looking = own->waiting && !run->config.unchecked;
-    if (own->looking && !(simple && !brief && next->repeats)) { /* such a pass looks for NaN in these outputs while it runs */
-        own->looking = 0;
-        if (dkp_check_outputs(run) != DK_OK) return 0;
-    }
     while (own->pass < p->passes) {
         const dk_pass *pass = &p->pass[own->pass];
         const dkp_controller *control = pass->boundary == DK_BOUNDARY_END ? own->controller : NULL;
         int accepted = 1;
-        if (own->pass > 0 && !own->crossed && pass[-1].boundary >= DK_BOUNDARY_NORM) {
+        if (own->pass > 0 && own->state != DKP_CROSSED && pass[-1].boundary >= DK_BOUNDARY_NORM) {
             if (dkp_cross_boundary(run, pass - 1) != DK_OK) return 0;
-            own->crossed = 1; /* once, though the pass itself may have to be tried again */
+            own->state = DKP_CROSSED; /* once, though the pass itself may have to be tried again */
         }
         if (control && own->pace.phase == DKP_ATTEMPT) accepted = control->accepts(run);
         if (accepted) {
@@ -5574,16 +5551,42 @@ static int dkp_next(dk_run *run) {
             own->looking = 0;
             own->pass++;
         }
-        own->crossed = 0;
-        own->waiting = pass->boundary == DK_BOUNDARY_CALL;
-        if (own->waiting) return DKP_FRESH;
+        own->state = pass->boundary == DK_BOUNDARY_CALL ? DKP_WAITING : DKP_BETWEEN;
+        if (own->state == DKP_WAITING) return DKP_FRESH;
         if (control && !control->proceed(run, accepted) && run->status != DK_OK) {
             dkp_end_in(run);
             return 0;
         }
     }
-    if (dkp_check_result(run) == DK_OK) own->finished = 1;
+    if (dkp_check_result(run) == DK_OK) own->state = DKP_FINISHED;
     return 0;
+}
+
+DKP_FAST
+
+/* Goes on to a fresh evaluation, or stays at the open one; 0 where there is none. */
+static int dkp_next(dk_run *run) {
+    dkp_run *own = &run->own;
+    run->status = DK_OK, run->message[0] = 0;
+    if (own->state == DKP_FINISHED) {
+        if (own->ended) run->status = own->ended, memcpy(run->message, run->config.message, sizeof run->message);
+        return 0;
+    }
+    if (own->again) { /* after an error: the same evaluation once more */
+        own->again = 0;
+        return DKP_OPEN;
+    }
+    const dk_pass *next = &dkp_plan_of(run)->pass[own->pass];
+    int waiting = own->state == DKP_WAITING, brief = run->size <= DKP_TILE, checked = !run->config.unchecked;
+    int simple = waiting && !run->config.backend && !dkp_takes_whole(run, next);
+    if (simple && brief && next->plain && (!checked || dkp_good(run, dkp_open_call(run)))) {
+        dkp_run_plain(run, next); /* most of what short runs do */
+        own->pass++;
+        return DKP_FRESH;
+    }
+    own->looking = waiting && checked && simple && !brief && next->repeats; /* for NaN in the outputs, while the pass runs */
+    if (waiting && checked && !own->looking && dkp_check_outputs(run) != DK_OK) return 0;
+    return dkp_run_passes(run);
 }
 
 DK_API int dk_next(dk_run *run, dk_eval *eval) {
@@ -5607,7 +5610,7 @@ DK_API dk_status dk_continue(dk_run *run, dk_denoise_fn denoise, void *user) {
     if (!denoise)
         return dkp_fail_text(run->message, run->status = DK_ERROR_CONFIG,
                              "denoise = NULL: must be a function");
-    run->own.again = run->own.waiting; /* an open evaluation is asked for again */
+    run->own.again = run->own.state == DKP_WAITING; /* an open evaluation is asked for again */
     while (dk_next(run, &eval)) {
         int failed = denoise(user, &eval), cancelled = 0;
         if (!failed && run->config.progress)
@@ -5635,7 +5638,7 @@ DK_API dk_status dk_sample(dk_config *c, dk_denoise_fn denoise, void *user, dk_r
 
 DK_API const dk_real *dk_state(const dk_run *run) {
     if (!run || !run->size || (run->config.backend && !run->config.backend->get)) return NULL;
-    int slot = run->own.waiting ? dkp_plan_of(run)->value[dkp_open_call(run)->x].slot : 0;
+    int slot = run->own.state == DKP_WAITING ? dkp_plan_of(run)->value[dkp_open_call(run)->x].slot : 0;
     return (const dk_real *)dkp_fetch((dk_run *)(uintptr_t)run, DK_VALUE_BUFFER, slot, 0); /* writes to workspace alone */
 }
 
@@ -8401,9 +8404,9 @@ static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const dkp_tableau *tableau, 
 
 /* The same for an exponential step, whose embedded method is row stages + 1. */
 static dk_vec dkp_judge_phi(dk_recorder *r, const dkp_phi_tableau *m, double h, const dk_vec *F, dk_vec x,
-                            dk_level to, int noisy) {
+                            dk_level to) {
     if (!dkp_attempting(r) || !dkp_has_embedded(m)) return x;
-    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to, noisy), before = r->x;
+    dk_vec low = dkp_phi_sum(r, m, m->stages + 1, h, F, to), before = r->x;
     if (r->own->pace->kept & DKP_KEPT_LOW)
         before = dkp_vec(r, dkp_pinned(r, dkp_new_value(r, 'y', 0, -1), DKP_KEPT_LOW));
     x = dkr_keep(r, x), low = dkr_keep(r, low);
@@ -9798,14 +9801,14 @@ static size_t dkp_workspace(const dk_plan *p, const dk_config *c, dk_run *run, c
 DK_API dk_status dk_denoised(dk_run *run, dk_real *out) {
     if (!run || !run->size) return DK_ERROR_ORDER;
     const dk_backend *b = run->config.backend;
-    if ((b && !b->get) || !(run->own.waiting || run->own.finished))
+    if ((b && !b->get) || (run->own.state != DKP_WAITING && run->own.state != DKP_FINISHED))
         return dkp_fail_text(run->message, DK_ERROR_ORDER, "no evaluation is out that dk_denoised could look at");
     const size_t bytes = run->size * sizeof *out;
-    if (!out || (run->own.waiting && !b && dkp_overlap(out, bytes, run->x, bytes)))
+    if (!out || (run->own.state == DKP_WAITING && !b && dkp_overlap(out, bytes, run->x, bytes)))
         return dkp_fail_text(run->message, DK_ERROR_CONFIG, "out: must be batch * dim numbers outside of x");
     const dk_real *x = dk_state(run);
     if (!x) return run->status;
-    if (run->own.finished) {
+    if (run->own.state == DKP_FINISHED) {
         memcpy(out, x, bytes);
         return run->own.ended;
     }
@@ -10032,15 +10035,14 @@ static dk_status dkp_save_body(dk_run *run, dkp_bytes *io) {
     return fine ? DK_OK : run->status;
 }
 
-/* flags 0: about to run `pass`; 1: the evaluation before it is out; 2: at the end, in the error `ended` unless it is 0; 3: as 0, and
-   the norm, hook or guider before it is done */
+/* Where a run stands, which has `ended` in an error unless that is 0. */
 typedef struct dkp_cursor {
-    uint64_t pass, flags, ended;
+    uint64_t pass, state, ended;
 } dkp_cursor;
 
 static void dkp_cursor_io(dkp_bytes *io, dkp_cursor *at) {
     at->pass = dkp_byte_io(io, at->pass, 8);
-    at->flags = dkp_byte_io(io, at->flags, 8);
+    at->state = dkp_byte_io(io, at->state, 8);
     at->ended = dkp_byte_io(io, at->ended, 8);
 }
 
@@ -10059,8 +10061,7 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
         dkp_pace_io(&io, &run->own.pace);
         dkp_byte_io(&io, dkp_plan_hash(dkp_plan_of(run)), 8);
     }
-    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)(run->own.waiting + 2 * run->own.finished + 3 * run->own.crossed),
-                     (uint64_t)run->own.ended};
+    dkp_cursor at = {(uint64_t)run->own.pass, (uint64_t)run->own.state, (uint64_t)run->own.ended};
     dkp_cursor_io(&io, &at);
     if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_byte_io(&io, io.hash, 8);
@@ -10069,11 +10070,11 @@ DK_API dk_status dk_save(dk_run *run, void *bytes, size_t size) {
 }
 
 static int dkp_cursor_fits(const dk_plan *p, const dkp_cursor *at) {
-    if (at->flags == 2) return at->pass == (uint64_t)p->passes;
+    if (at->state == DKP_FINISHED) return at->pass == (uint64_t)p->passes;
     if (at->pass >= (uint64_t)p->passes) return 0;
-    if (at->pass == 0) return at->flags == 0;
+    if (at->pass == 0) return at->state == DKP_BETWEEN;
     dk_boundary before = p->pass[at->pass - 1].boundary;
-    return at->flags == 1 ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
+    return at->state == DKP_WAITING ? before == DK_BOUNDARY_CALL : before >= DK_BOUNDARY_NORM;
 }
 
 /* With step-size control the plan of the attempt that was saved is recorded anew. At the end there is none. Where the save
@@ -10090,9 +10091,9 @@ DKP_ONCE static int dkp_load_cursor(dk_run *run, dkp_bytes *io, dkp_cursor *at) 
         hash = dkp_byte_io(io, 0, 8);
     }
     dkp_cursor_io(io, at);
-    if (!fits || at->flags > 3 || at->ended >= DK_STATUS_COUNT || (at->ended && at->flags != 2)) return 0;
+    if (!fits || at->state > DKP_CROSSED || at->ended >= DK_STATUS_COUNT || (at->ended && at->state != DKP_FINISHED)) return 0;
     if (!control) return dkp_cursor_fits(dkp_plan_of(run), at);
-    if (at->flags == 2) {
+    if (at->state == DKP_FINISHED) {
         run->own.pace = saved, at->pass = (uint64_t)plan->passes;
         return 1;
     }
@@ -10132,9 +10133,8 @@ DK_API dk_status dk_load(dk_run *run, const void *bytes, size_t size) {
                              "saved bytes: damaged, or not of a run with this config");
     if (dkp_save_body(run, &io) != DK_OK) return run->status;
     dkp_run *own = &run->own;
-    own->pass = (int)at.pass, own->finished = at.flags == 2;
-    own->again = own->waiting = at.flags == 1, own->crossed = at.flags == 3;
-    own->ended = (dk_status)at.ended;
+    own->pass = (int)at.pass, own->ended = (dk_status)at.ended;
+    own->state = (dkp_run_state)at.state, own->again = own->state == DKP_WAITING;
     dkp_fail_saying(run->config.message, DK_OK, "the run had ended before it was saved: %s", dk_status_text(own->ended));
     run->status = DK_OK, run->message[0] = 0;
     return DK_OK;
@@ -10457,7 +10457,7 @@ static void dkp_record_late_churn(dk_recorder *r) {
         dkp_model read = as_evaluated ? before : dkp_model_at(r->config, &r->from, &r->from);
         double share = read.d_f / before.d_f; /* D = d_x x + d_f F */
         D = dkp_add(dkr_mix(share, D, -share * before.d_x, x), dkr_scale(read.d_x, r->x));
-        dkp_runge_kutta_to(r, &tableau, r->to, dkr_keep(r, D));
+        dkp_runge_kutta_step(r, &tableau, dkr_keep(r, D));
     }
     r->sampler.churn = churn;
 }

@@ -264,7 +264,7 @@ static inline void backend_on_device(backend_test *t) {
         int calls = 0;
         while (calls < t->most && backend_next(t, &run, &e)) backend_evaluate(&run, &e, calls++ == 1);
         if (calls < t->most && run.status != DK_ERROR_NOT_FINITE) backend_fails(t, "is not found", -1, 0, 0);
-        if (t->most > 1 && calls < t->most && !run.own.finished) { /* the run can go on */
+        if (t->most > 1 && calls < t->most && run.own.state != DKP_FINISHED) { /* the run can go on */
             if (calls != 2) backend_fails(t, "is found late", -1, 0, 0);
             backend_go_on(t, &run, 1, -1);
         }
