@@ -4827,9 +4827,8 @@ static void dkp_finish_plan(const dk_recorder *r, dk_plan *plan) {
     dkp_find_plain(plan);
 }
 
-/* Into the plan's memory. `kept`, unless NULL: what an attempt keeps for the next one if it is rejected, and if not. */
-static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace,
-                                     int kept[2]) {
+/* Into the plan's memory. */
+static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c, const dkp_pace *pace) {
     dk_plan room = dkp_usual_room(c), given = *plan;
     int known = !pace && plan->level;
     dk_status status = DK_OK;
@@ -4849,7 +4848,6 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
         return status;
     }
     dkp_finish_plan(r, plan);
-    if (kept) kept[0] = (pace ? pace->kept : 0) | r->own->pinned[0], kept[1] = r->own->pinned[1];
     return DK_OK;
 }
 
@@ -4863,7 +4861,7 @@ DKP_ONCE DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
-        status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace), NULL);
+        status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace));
     if (c && status != DK_OK) memcpy(c->message, resolved.message, sizeof c->message);
     return status;
 }
@@ -4961,12 +4959,17 @@ static void dkp_put_values(dkp_text *t, const dk_plan *p, const char *before, co
     for (int k = 0; k < count; k++) dkp_put(t, k ? ", " : before), dkp_put_value(t, p, value[k]);
 }
 
+/* A call of the network, or of the guider. */
 static void dkp_put_call(dkp_text *t, const dk_plan *p, const dk_pass *pass) {
     const dk_call *c = &p->call[pass->index];
-    int value[DKP_MOST_VALUES], outputs = dkp_made(p, pass, value);
-    dkp_put_values(t, p, "    ", value, outputs);
-    dkp_boundary_values(p, pass, value);
-    dkp_put_values(t, p, " = network(", value + 1, c->branches);
+    int value[DKP_MOST_VALUES], network = pass->boundary == DK_BOUNDARY_CALL;
+    dkp_put_values(t, p, "    ", value, dkp_made(p, pass, value));
+    int read = dkp_boundary_values(p, pass, value) - network; /* x is no input */
+    dkp_put_values(t, p, network ? " = network(" : " = guider(", value + network, read);
+    if (!network) {
+        dkp_put(t, ")\n");
+        return;
+    }
     dkp_say(t, "; %g)    t %g, alpha %g, sigma %g", c->condition, c->level.t, c->level.alpha, c->level.sigma);
     if (c->branch) dkp_say(t, ", branch %d", c->branch);
     if (c->shared) dkp_put(t, ", shared");
@@ -4999,19 +5002,11 @@ DK_API size_t dk_plan_text(const dk_plan *p, char *text, size_t size) {
             dkp_put_row(&t, p, &p->row[k]);
             if (dst->letter == 'x') begun = dst->number;
         }
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_put_step(&t, p, &step, begun = p->call[pass->index].step);
-            dkp_put_call(&t, p, pass);
-        } else if (pass->boundary == DK_BOUNDARY_NORM) {
-            dkp_put_norm(&t, p, pass->index);
-        } else if (pass->boundary == DK_BOUNDARY_HOOK) {
-            dkp_put_format(&t, p, "    %a = hook\n", &p->call[pass->index].denoised, NULL);
-        } else if (pass->boundary == DK_BOUNDARY_GUIDER) {
-            int value[DKP_MOST_VALUES], values = dkp_boundary_values(p, pass, value);
-            dkp_put_format(&t, p, "    %a", &p->call[pass->index].guided, NULL);
-            dkp_put_values(&t, p, " = guider(", value, values);
-            dkp_put(&t, ")\n");
-        }
+        const dk_call *call = &p->call[pass->index];
+        if (pass->boundary == DK_BOUNDARY_CALL) dkp_put_step(&t, p, &step, begun = call->step);
+        if (pass->boundary == DK_BOUNDARY_NORM) dkp_put_norm(&t, p, pass->index);
+        else if (pass->boundary == DK_BOUNDARY_HOOK) dkp_put_format(&t, p, "    %a = hook\n", &call->denoised, NULL);
+        else if (pass->boundary != DK_BOUNDARY_END) dkp_put_call(&t, p, pass);
     }
     dkp_put(&t, "result: x\n");
     return t.length;
@@ -5226,15 +5221,13 @@ DK_API void dk_end(dk_run *run) {
 static dk_status dkp_fail_run(dk_run *run, dk_status status, const char *what) {
     dkp_text t = {run->message, DK_MESSAGE_SIZE, 0};
     dkp_put(&t, what);
-    if (run->own.pass > 0) {
-        const dk_pass *pass = &dkp_plan_of(run)->pass[run->own.pass - 1];
-        for (int i = run->own.pass - 1; pass->boundary != DK_BOUNDARY_CALL && i > 0; i--)
-            pass = &dkp_plan_of(run)->pass[i - 1];
-        if (pass->boundary == DK_BOUNDARY_CALL) {
-            dkp_say(&t, " at step %d", run->own.pace.accepted + dkp_plan_of(run)->call[pass->index].step);
-            if (!dkp_plan_of(run)->attempt) dkp_say(&t, " of %d", dkp_plan_of(run)->steps);
-            dkp_say(&t, " (evaluation %d)", run->own.pace.calls + pass->index);
-        }
+    const dk_plan *p = dkp_plan_of(run);
+    int i = run->own.pass - 1;
+    while (i >= 0 && p->pass[i].boundary != DK_BOUNDARY_CALL) i--;
+    if (i >= 0) {
+        dkp_say(&t, " at step %d", run->own.pace.accepted + p->call[p->pass[i].index].step);
+        if (!p->attempt) dkp_say(&t, " of %d", p->steps);
+        dkp_say(&t, " (evaluation %d)", run->own.pace.calls + p->pass[i].index);
     } else if (run->own.pace.calls > 0) {
         dkp_say(&t, " at step %d, after %d evaluations", run->own.pace.accepted, run->own.pace.calls);
     } else {
@@ -5354,13 +5347,12 @@ static void dkp_mark_output(const dk_run *run, int value, int branches) {
             memset(output + (done + left - 1) * bytes, DKP_UNWRITTEN, bytes);
 }
 
-/* What is asked of the network. */
+/* What is asked of the network, but for where it lies. */
 static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
     int index = p->pass[run->own.pass - 1].index, control = p->attempt;
     const dk_call *call = &p->call[index];
-    e->input = e->output = e->uncond_output = NULL;
-    e->input_half = e->output_half = e->uncond_output_half = NULL;
+    memset(e, 0, sizeof *e);
     e->t = call->condition, e->level = call->level, e->t_end = call->condition_end, e->end = call->end;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
@@ -5368,22 +5360,22 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     e->batch = run->config.batch * call->branches, e->dim = run->dim, e->first_sample = run->config.first_sample;
     e->input_slot = p->value[call->input].slot, e->output_slot = p->value[call->output].slot;
     e->uncond_slot = call->uncond_output >= 0 ? p->value[call->uncond_output].slot : -1;
-    if (run->config.backend) return;
-    void *input = dkp_at(run, call->input), *output = dkp_at(run, call->output);
-    void *uncond = call->uncond_output >= 0 ? dkp_at(run, call->uncond_output) : NULL;
-    if (p->number)
-        e->input_half = (uint16_t *)input, e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
-    else e->input = (dk_real *)input, e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
 }
 
 /* The open evaluation, with marks in its outputs unless they hold what a run that goes on may use. 0 where it cannot be done. */
 static int dkp_hand_out(dk_run *run, dk_eval *e, int fresh) {
-    dkp_describe(run, e);
-    if (run->config.unchecked || run->config.backend) return 1;
     const dk_call *call = dkp_open_call(run);
+    dkp_describe(run, e);
+    if (run->config.backend) return 1;
+    void *input = dkp_at(run, call->input), *output = dkp_at(run, call->output);
+    void *uncond = call->uncond_output >= 0 ? dkp_at(run, call->uncond_output) : NULL;
+    if (dkp_plan_of(run)->number)
+        e->input_half = (uint16_t *)input, e->output_half = (uint16_t *)output, e->uncond_output_half = (uint16_t *)uncond;
+    else e->input = (dk_real *)input, e->output = (dk_real *)output, e->uncond_output = (dk_real *)uncond;
+    if (run->config.unchecked) return 1;
     if (dkp_plan_of(run)->number && dkp_check_input(run, e->input_slot) != DK_OK) return 0;
     if (fresh) dkp_mark_output(run, call->output, call->branches);
-    if (fresh && call->uncond_output >= 0) dkp_mark_output(run, call->uncond_output, 1);
+    if (fresh && uncond) dkp_mark_output(run, call->uncond_output, 1);
     return 1;
 }
 
@@ -5482,8 +5474,6 @@ static dk_status dkp_call_user(dk_run *run, const dk_pass *pass) {
     dkp_describe(run, &e);
     if (!hook && made && !run->config.unchecked) memset(made, DKP_UNWRITTEN, run->size * sizeof *made);
     e.batch = run->config.batch, e.branch = 0, e.branches = 1; /* what is made has the branches behind it */
-    e.input = e.output = e.uncond_output = NULL;
-    e.input_half = e.output_half = e.uncond_output_half = NULL;
     if (hook ? g->hook(g->hook_user, &e, made, slot) : dkp_call_guider(run, pass, &e, made, slot))
         return dkp_fail_run(run, DK_ERROR_CALLBACK,
                             hook ? "guidance.hook returned nonzero" : "guidance.guider returned nonzero");
@@ -8503,11 +8493,12 @@ static void dkp_reserve(dk_plan *plan, const dk_plan *most) {
 /* Over the plan of the attempt before, in its memory. */
 static dk_status dkp_record_attempt(dk_recorder *r, dk_plan *plan, dk_config *c, dkp_pace *p) {
     const dk_plan most = *plan;
-    dk_status status = dkp_record_resolved(r, plan, c, p, p->keeps);
+    dk_status status = dkp_record_resolved(r, plan, c, p);
     if (status == DK_OK && (plan->used > most.used || plan->buffers > most.buffers || plan->halves > most.halves ||
                             plan->locals > most.locals || plan->noises > most.noises))
         status = dkp_fail_text(c->message, DK_ERROR_MEMORY,
                                "sampler.record: a step needs more memory than any kind of step did at first");
+    p->keeps[0] = p->kept | r->own->pinned[0], p->keeps[1] = r->own->pinned[1];
     plan->own.owned = most.own.owned; /* and what the run has memory for, whatever was recorded */
     plan->used = most.used, plan->buffers = most.buffers, plan->halves = most.halves, plan->locals = most.locals, plan->noises = most.noises;
     return status;
@@ -8553,7 +8544,7 @@ DKP_ONCE static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *
     size_t bytes = 0;
     int owned = 0;
     dk_status status = DK_OK;
-    if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL, NULL);
+    if (!dkp_controlled(c)) return dkp_record_resolved(r, plan, c, NULL);
     for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
         dk_plan counts;
         status = dkp_count(r, &counts, c, p, NULL);
@@ -8563,7 +8554,7 @@ DKP_ONCE static dk_status dkp_record_run(dk_plan *plan, dk_config *c, dkp_pace *
     if (status == DK_OK) status = dkp_get_memory(&plan->memory, &plan->bytes, &owned, bytes, c->message);
     for (int i = 0; status == DK_OK && dkp_trial(r, c, i, p); i++) {
         const dk_plan most = *plan;
-        status = dkp_record_resolved(r, plan, c, p, NULL);
+        status = dkp_record_resolved(r, plan, c, p);
         dkp_reserve(plan, &most);
     }
     memset(p, 0, sizeof *p);
