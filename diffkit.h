@@ -3657,8 +3657,7 @@ static void dkp_push(dkp_history *past, double at, dk_vec v) {
 static void dkp_apply_rule(const dk_recorder *r, int n, double H, double *moment) {
     dk_rule rule = r->sampler.rule;
     if (n == 2 && (rule == DK_RULE_DPM || rule == DK_RULE_BH2)) moment[1] = 0.5; /* the value at the middle */
-    if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA))
-        moment[1] = H < 0 || H > 0 ? 0.5 * H / -dkp_expm1(-H) : 0.5;
+    if (n == 2 && (rule == DK_RULE_BH1 || rule == DK_RULE_SA)) moment[1] = 0.5 * H / -dkp_expm1(-H);
     if (n == 3 && dkp_quirk(r, DK_QUIRK_THIRD_MINUS)) moment[2] += 2 / dkp_expm1(-H);
     if (n == 3 && (rule == DK_RULE_DPM || rule == DK_RULE_DPM_TAYLOR)) moment[2] *= 0.5;
     if (rule == DK_RULE_GRADIENT) moment[1] = r->sampler.gamma - 1;
@@ -3791,7 +3790,7 @@ static int dkp_knows_data(const dk_recorder *r, const dk_level *end) {
     const dk_config *c = r->config;
     const dk_guidance *g = &c->guidance;
     const dk_schedule *s = dkp_network_schedule(c);
-    if (end->sigma < 0 || dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || dkp_limits_D(r, g) || r->sampler.cfg_pp ||
+    if (dk_level_at(s, DK_UNIT_T, s->t_min).sigma > 0 || dkp_limits_D(r, g) || r->sampler.cfg_pp ||
         g->schedule || g->space || g->projected)
         return 0;
     dkp_model m = dkp_model_at(c, end, end);
@@ -3913,11 +3912,12 @@ static dk_vec dkp_exponential_step(dk_recorder *r, const dkp_multistep *m, int n
     double start = dkp_gauge_lambda(r, from), H = dkp_gauge_lambda(r, down) - start, h = H;
     if (law == DK_LAW_SDE || law == DK_LAW_SDE_NOISE) h = dkp_gauge_lambda(r, &m->to) - start;
     if (law == DK_LAW_SDE_NOISE) H = h;
-    if (!dkp_finite(h) || (nodes < 2 && !r->sampler.noise_prediction)) return dkp_ddim_step(from, down, m->x, m->D);
-    if (!r->sampler.noise_prediction)
-        return dkp_ddim_step(from, down, m->x, dkp_average(r, &m->past, nodes, start, h, H));
+    if (!dkp_finite(h)) return dkp_ddim_step(from, down, m->x, m->D);
+    int noise = r->sampler.noise_prediction;
+    dk_vec average = nodes < 2 && !noise ? m->D : dkp_average(r, &m->past, nodes, start, h, noise ? -H : H);
+    if (!noise) return dkp_ddim_step(from, down, m->x, average);
     double ratio = dkp_gauge_alpha(r, down) / dkp_gauge_alpha(r, from);
-    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, dkp_average(r, &m->past, nodes, start, h, -H));
+    return dkr_mix(ratio, m->x, down->sigma - from->sigma * ratio, average);
 }
 
 /* The step from m->from to m->to by the newest nodes, and the noise behind it. */
@@ -3946,18 +3946,6 @@ static void dkp_multistep_correct(dk_recorder *r, dkp_multistep *m) {
     m->past.v[0] = dkp_interpolant(r, m->classical, &r->from, m->D);
 }
 
-/* Evaluates where the step begins. Nodes lie on the way that the last step went without noise; afterwards all of it goes
-   back up with the state, which the noise brought there. */
-static void dkp_multistep_evaluate(dk_recorder *r, dkp_multistep *m, int corrects) {
-    double here = dkp_axis(r, m->classical, &r->from);
-    dkp_multistep_estimate(r, m);
-    if (dkp_ends_in_D(r) && !r->sampler.pece) return;
-    dkp_push(&m->past, here - m->up, dkp_interpolant(r, m->classical, &r->from, m->D));
-    if (corrects && m->past.count > 1) dkp_multistep_correct(r, m);
-    for (int i = 1; i < m->past.count; i++) m->past.at[i] += m->up;
-    m->past.at[0] = here;
-}
-
 /* One step by what has been evaluated so far. */
 static void dkp_multistep_predict(dk_recorder *r, dkp_multistep *m) {
     const dk_sampler *s = &r->sampler;
@@ -3975,6 +3963,8 @@ static void dkp_multistep_predict(dk_recorder *r, dkp_multistep *m) {
     if (!dkp_finite(m->up)) m->past.count = 0, m->up = 0; /* all noise is new */
 }
 
+/* A step is evaluated where it begins; that may correct the step before. Nodes lie on the way that the last step went without
+   noise; afterwards all of it goes back up with the state, which the noise brought there. */
 static void dkp_record_multistep(dk_recorder *r, int classical) {
     const dk_sampler *s = &r->sampler;
     int warmup = classical && s->warmup <= r->steps ? s->warmup : 0, uncorrected = warmup;
@@ -3992,7 +3982,14 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
         dkp_push(&m.past, dkp_axis(r, 1, &r->from), dkr_keep(r, slope));
     }
     while (dkr_step(r)) {
-        dkp_multistep_evaluate(r, &m, s->corrector && r->step > uncorrected);
+        double here = dkp_axis(r, classical, &r->from);
+        dkp_multistep_estimate(r, &m);
+        if (!dkp_ends_in_D(r) || s->pece) {
+            dkp_push(&m.past, here - m.up, dkp_interpolant(r, classical, &r->from, m.D));
+            if (s->corrector && r->step > uncorrected && m.past.count > 1) dkp_multistep_correct(r, &m);
+            for (int i = 1; i < m.past.count; i++) m.past.at[i] += m.up;
+            m.past.at[0] = here;
+        }
         dkp_multistep_predict(r, &m);
     }
 }
@@ -4002,13 +3999,13 @@ static void dkp_record_multistep(dk_recorder *r, int classical) {
    repeats the last step with the new estimate, at no further evaluation), RES multistep (Zhang et al. 2023),
    SA-Solver (Xue et al. 2023, alg. 1: the corrector keeps the predictor's noise) and its PECE form.
 
-   DPM-Solver++ 2M, for example. dkp_multistep_evaluate has D_i at lambda_i. dkp_exponential_step makes
-   DDIM's step with the average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line
-   at the middle of the step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
+   DPM-Solver++ 2M, for example. dkp_record_multistep has D_i at lambda_i. dkp_exponential_step makes DDIM's step with the
+   average of the line through D_i and D_i-1 in place of D. By rule DPM dkp_average takes that line at the middle of the
+   step: (1 + 1/(2r)) D_i - 1/(2r) D_i-1 with r = h_i/h_i+1, as in alg. 2.
 
-   UniPC. dkp_multistep_predict makes UniP's step with `order` nodes. The next step begins with dkp_multistep_evaluate,
-   which is UniC: it makes the same step again, from the same state, with the new estimate as one node more. dkp_average
-   gives the exact weights, and dkp_apply_rule UniPC's own where there are two nodes. */
+   UniPC. dkp_multistep_predict makes UniP's step with `order` nodes. Behind the next evaluation dkp_multistep_correct is
+   UniC: it makes the same step again, from the same state, with the new estimate as one node more. dkp_average gives the
+   exact weights, and dkp_apply_rule UniPC's own where there are two nodes. */
 static void dkp_record_exponential_adams(dk_recorder *r) {
     dkr_reads(r, "order rule gamma gauge noise_prediction cfg_pp corrector pece lower_order_final law eta "
                  "noise_min noise_max "
@@ -4304,12 +4301,8 @@ static void dkp_phi_step(dk_recorder *r, const dkp_phi_tableau *m, dkp_stage_noi
 
 static void dkp_record_exponential(dk_recorder *r) {
     dkp_phi_tableau method;
-    if (!r->sampler.exponential) {
-        dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
-        return;
-    }
-    if (r->status == DK_OK)
-        r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
+    if (!r->sampler.exponential) dkr_refuse(r, "sampler.exponential", 0, "an exponential Runge-Kutta method");
+    if (r->status == DK_OK) r->status = dkp_parse_exponential(r->sampler.exponential, &method, r->config->message);
     if (r->status != DK_OK) return;
     dkr_reads(r, "exponential gauge noise_prediction cfg_pp law eta noise_min noise_max");
     dkp_two_gauges(r);
