@@ -4591,7 +4591,7 @@ DK_API dk_sampler dk_table_sampler(const dk_table *table) {
 /* ------------------------------------------------------------------------------- >>plan  Plans */
 
 /* a + n * each, and that to whole lines of memory: the most that can be counted, where it is more than that. */
-static size_t dkp_more(size_t a, size_t n, size_t each) {
+DKP_ONCE static size_t dkp_more(size_t a, size_t n, size_t each) {
     return each > 0 && n > ((size_t)-1 - a) / each ? (size_t)-1 : a + n * each;
 }
 
@@ -4753,7 +4753,6 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
 DKP_ONCE static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
-    if (!c) return dkp_fail_text(resolved->message, DK_ERROR_CONFIG, "config = NULL: must be a dk_config");
     *resolved = *c;
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
@@ -4846,16 +4845,17 @@ static dk_status dkp_record_resolved(dk_recorder *r, dk_plan *plan, dk_config *c
 
 DKP_ONCE DK_API dk_status dk_record(dk_plan *plan, dk_config *c) {
     dk_config resolved;
-    if (c && !plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
     dkp_marks marks;
-    if (c && plan->own.owned) dk_plan_free(plan); /* recorded before */
+    if (!c) return DK_ERROR_CONFIG;
+    if (!plan) return dkp_fail_text(c->message, DK_ERROR_CONFIG, "plan = NULL: must be a dk_plan");
+    if (plan->own.owned) dk_plan_free(plan); /* recorded before */
     dk_status status = dkp_prepare(c, &resolved, plan, &marks);
     dkp_pace pace;
     dkp_recording recording;
     dk_recorder *r = dkp_recorder_in(&recording);
     if (status == DK_OK)
         status = dkp_record_resolved(r, plan, &resolved, dkp_first_attempt(r, &resolved, &pace));
-    if (c && status != DK_OK) memcpy(c->message, resolved.message, sizeof c->message);
+    if (status != DK_OK) memcpy(c->message, resolved.message, sizeof c->message);
     return status;
 }
 

@@ -808,6 +808,8 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
         {"ddim", "evals=8", "sampler.quirk = 8: must be 0: this method uses gauge, "},
         {"smld", "law=sde", "sampler.law = sde: must be 0"},
         {"seeds_2", "snr=1", "noise_min, noise_max, time_uniform, time_quadratic, churn"},
+        {"dpmpp_2s", "alpha=2", "sampler.alpha = 2: must be > 0 and <= 1"},
+        {"dpmpp_3s", "alpha2=-0.5", "sampler.alpha2 = -0.5: must be > 0 and <= 1"},
         {"own", "alpha=0.5 order=3", NULL},
         {"own", "eta=0.5", "sampler.eta = 0.5: must be 0: this method uses order, alpha, churn"},
         {"dpmpp_2m", "churn=1 churn_min=0.1 noise_min=0.5 eta=0.5", NULL},
@@ -826,6 +828,22 @@ static void fields_that_a_method_cannot_use_are_refused(void **state) {
             fail_msg("%s: \"%s\"", rows[i].settings, dk_message(&c));
         dk_plan_free(&plan);
     }
+}
+
+/* No step goes below sigma = 0, however large eta is: all noise is then fresh. */
+static void large_eta_makes_all_noise_fresh(void **state) {
+    static const char *const laws[] = {"law=fresh eta=1", "law=ancestral eta=9", "law=flow eta=90"};
+    dk_plan plan[3];
+    double worst;
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        dk_config c = check_config("flow", "ddim", 4);
+        memset(&plan[i], 0, sizeof plan[i]);
+        assert_int_equal(dk_config_set(&c, laws[i]), DK_OK);
+        if (dk_record(&plan[i], &c) != DK_OK) fail_msg("%s: %s", laws[i], dk_message(&c));
+        if (!dk_plan_equal(&plan[i], &plan[0], 1e-14, &worst)) fail_msg("%s differs by %g", laws[i], worst);
+    }
+    for (int i = 0; i < 3; i++) dk_plan_free(&plan[i]);
 }
 
 /* What is set on a zero sampler holds for the method that it stands for. */
@@ -917,6 +935,7 @@ int main(void) {
         cmocka_unit_test(recording_functions_are_refused_with_a_message),
         cmocka_unit_test(a_sampler_of_two_loses_no_step),
         cmocka_unit_test(fields_that_a_method_cannot_use_are_refused),
+        cmocka_unit_test(large_eta_makes_all_noise_fresh),
         cmocka_unit_test(fields_of_a_zero_sampler_hold),
         cmocka_unit_test(er_sde_without_eta_draws_nothing),
         cmocka_unit_test(eps_at_pure_noise_is_refused_and_says_why),
