@@ -2843,7 +2843,7 @@ static dk_vec dkp_end_sum(dk_recorder *r, int count) {
     return count && r->status == DK_OK ? v : dkr_zero;
 }
 
-/* Of what was said from `at` on only v is wanted still. */
+/* Takes back what was said from `at` on, but for v. */
 static dk_vec dkp_forget_but(dk_recorder *r, unsigned at, dk_vec v) {
     const dk_term *from = dkp_said(r, v.at);
     r->own->end = at;
@@ -2888,6 +2888,7 @@ DK_API dk_vec dkr_scale(double c, dk_vec v) { return c >= 1 && c <= 1 ? v : dkp_
 #define DKP_STORING(r, counts) \
     ((r)->own->storing = (r)->own->storing && (r)->own->plan->counts <= (r)->own->room->counts)
 
+/* Values y are numbered as they come. */
 static int dkp_new_value(dk_recorder *r, char letter, int number, int needs) {
     dk_plan *p = r->own->plan;
     int value = p->values++;
@@ -2958,7 +2959,7 @@ static dk_vec dkp_keep_as(dk_recorder *r, dk_vec v, char letter, int number) {
     return dkp_store_as(r, v, letter, number, 0);
 }
 
-DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', r->own->plan->values); }
+DK_API dk_vec dkr_keep(dk_recorder *r, dk_vec v) { return dkp_keep_as(r, v, 'y', 0); }
 
 /* Ends the open pass. */
 static void dkp_boundary(dk_recorder *r, dk_boundary boundary, int index) {
@@ -2985,7 +2986,7 @@ DK_API dk_vec dkr_sum(dk_recorder *r, int n, const double *c, const dk_vec *v) {
     }
     dkp_open_row(r, -1);
     for (int i = 0; i < n; i++) dkp_put_terms(r, c[i], v[i]);
-    return dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+    return dkp_vec(r, dkp_close_row(r, 'y', 0));
 }
 
 DK_API dk_vec dkr_scale_by(double c, int scalar, int power, dk_vec v) {
@@ -3123,28 +3124,23 @@ static void dkp_churn(dk_recorder *r) {
     r->from = hat;
 }
 
-/* The end of a step where data are known. */
-static void dkp_blend_state(dk_recorder *r, int number) {
-    if (r->status != DK_OK || r->own->plan->own.masked != 1) return;
-    dk_vec z = r->own->fixed;
-    if (r->to.sigma > 0 && !z.of)
-        z = r->own->drawn >= 0 ? dkp_vec(r, r->own->drawn) : dkr_noise(r, r->from, r->to);
-    r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, z), 'x', number);
-    r->own->given = z;
-}
-
 DK_API dk_vec dkr_corrected(dk_recorder *r, dk_vec x) {
     dkp_recording *own = r->own;
     if (own->plan->own.masked == 1) x = dkp_blend_with(r, dkr_keep(r, x), dkp_known_at(r, &own->ended, own->given), 'y', 0);
     return own->raised.of ? dkp_noised_up(r, x, &own->ended, &r->from, &own->raised) : x;
 }
 
-/* The end of a step: its state is stored by its name. */
+/* The end of a step: its state is stored by its name, blended where data are known. */
 static void dkp_end_step(dk_recorder *r) {
     dkp_recording *own = r->own;
-    int number = own->offset + r->step + 1;
-    r->x = dkp_keep_as(r, r->x, own->plan->own.masked == 1 ? 'y' : 'x', number);
-    dkp_blend_state(r, number);
+    int number = own->offset + r->step + 1, blended = own->plan->own.masked == 1;
+    r->x = dkp_keep_as(r, r->x, blended ? 'y' : 'x', number);
+    if (blended && r->status == DK_OK) {
+        own->given = own->fixed;
+        if (r->to.sigma > 0 && !own->given.of)
+            own->given = own->drawn >= 0 ? dkp_vec(r, own->drawn) : dkr_noise(r, r->from, r->to);
+        r->x = dkp_blend_with(r, r->x, dkp_known_at(r, &r->to, own->given), 'x', number);
+    }
     if (own->storing && r->status == DK_OK) { /* the sampler may have stored it already */
         dk_value *v = &own->plan->value[r->x.at];
         if (v->letter == 'y') v->letter = 'x', v->number = number;
@@ -4442,7 +4438,7 @@ static void dkp_record_table(dk_recorder *r) {
         dkp_put_terms(r, table->a[i] * to / from, r->x);
         for (int j = 0; j <= i; j++) dkp_put_terms(r, *b++ * to, dkr_past(r, i + 1 - j));
         dkp_put_terms(r, 1, z);
-        r->x = dkp_vec(r, dkp_close_row(r, 'y', r->own->plan->values));
+        r->x = dkp_vec(r, dkp_close_row(r, 'y', 0));
     }
 }
 
@@ -4459,8 +4455,6 @@ static void dkp_record_table(dk_recorder *r) {
     { name, record, NULL, NULL, settings, order, flow, evals, paper }
 #define DKP_RK(name, tableau, settings, order, flow, evals, paper) \
     { name, dkp_record_runge_kutta, tableau, NULL, settings, order, flow, evals, paper }
-#define DKP_WARM(name, tableau, settings, order, flow, evals, paper) \
-    { name, dkp_record_adams, tableau, NULL, settings, order, flow, evals, paper }
 #define DKP_PHI(name, exponential, settings, order, flow, evals, paper) \
     { name, dkp_record_exponential, NULL, exponential, settings, order, flow, evals, paper }
 /* clang-format off */
@@ -4532,8 +4526,8 @@ static const dk_sampler_info dkp_samplers[] = {
     DKP_ROW("er_sde", dkp_record_er_sde, "order=3 eta=1", 1, 1, 1, "Cui et al. 2023, ER-SDE-Solver-3"),
     DKP_ROW("lms", dkp_record_adams, "order=4", 4, 2, 1, "k-diffusion's lms: Adams-Bashforth, exact weights"),
     DKP_ROW("ipndm", dkp_record_adams, "order=4 rule=uniform", 1, 2, 1, "Liu et al. 2022; Zhang & Chen 2022"),
-    DKP_WARM("plms", "1 | 1/2 1/2", "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"),
-    DKP_WARM("pndm", "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"),
+    {"plms", dkp_record_adams, "1 | 1/2 1/2", NULL, "order=4 rule=uniform warmup=1 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 2; CompVis's PLMS"},
+    {"pndm", dkp_record_adams, "1/2 | 0 1/2 | 0 0 1 | 1/6 1/3 1/3 1/6", NULL, "order=4 rule=uniform warmup=3 gauge=pseudo", 1, 2, 1, "Liu et al. 2022, alg. 1 and 2"},
     DKP_ROW("adams2", dkp_record_adams, "order=2 corrector=3 gauge=flow", 3, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("adams3", dkp_record_adams, "order=3 corrector=4 gauge=flow", 4, 2, 1, "Adams-Bashforth-Moulton, PEC; Hairer et al. 1993, III.1"),
     DKP_ROW("abm", dkp_record_adams, "order=3 corrector=4 pece=1", 4, 2, 2, "Adams-Bashforth-Moulton, PECE; Hairer et al. 1993, III.1"),
@@ -4543,7 +4537,6 @@ static const dk_sampler_info dkp_samplers[] = {
 };
 /* clang-format on */
 #undef DKP_DORMAND_PRINCE
-#undef DKP_WARM
 #undef DKP_READS_RUNGE_KUTTA
 
 DK_API const dk_sampler_info *dk_sampler_at(int i) {
@@ -4865,12 +4858,6 @@ DK_API void dk_plan_free(dk_plan *plan) {
     memset(plan, 0, sizeof *plan);
 }
 
-static void dkp_differ(double a, double b, double *worst) {
-    double d = fabs(a - b) / (1 + fabs(b));
-    if (d > *worst || !dkp_finite(d))
-        *worst = a >= b && a <= b ? *worst : d; /* equal infinities do not differ */
-}
-
 DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, double *worst) {
     double most = 0, unused;
     size_t size;
@@ -4885,8 +4872,10 @@ DK_API int dk_plan_equal(const dk_plan *a, const dk_plan *b, double tolerance, d
         if (count != other) return 0;
         for (int i = 0; i < count; i++, of_a += size, of_b += size) {
             double in_a = dkp_plan_number(f, of_a), in_b = dkp_plan_number(f, of_b);
-            if (f->kind == 'r') dkp_differ(in_a, in_b, &most);
-            else if (in_a < in_b || in_a > in_b) return 0;
+            double d = fabs(in_a - in_b) / (1 + fabs(in_b));
+            if (in_a >= in_b && in_a <= in_b) continue; /* equal infinities, too */
+            if (f->kind != 'r') return 0;
+            if (d > most || !dkp_finite(d)) most = d;
         }
     }
     *worst = most;
@@ -5042,17 +5031,6 @@ static void dkp_widen_range(dkp_run *own, dk_level l) {
     if (level > 0 && level < own->lowest) own->lowest = level;
 }
 
-/* Of the plan's levels; whether the noise source can do with it. */
-static dk_status dkp_find_range(dk_run *run, const dk_plan *plan) {
-    dk_config *c = &run->config;
-    dkp_run *own = &run->own;
-    for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
-    if (dkp_needs_finite(&c->step_noise) && !plan->own.flow && !dkp_finite(own->highest))
-        return dkp_fail(c->message, "the first level's sigma/alpha", own->highest,
-                        "finite for step_noise = torchsde");
-    return DK_OK;
-}
-
 static dk_status dkp_check_given(const dk_plan *plan, dk_config *c) {
     size_t size = c->dim * (size_t)c->batch;
     const dk_guidance *g = &c->guidance;
@@ -5088,8 +5066,10 @@ static dk_status dkp_begin(dk_run *run, const dk_plan *plan, dk_real *x, void *m
     dkp_run *own = &run->own;
     int owned;
     dk_status status = dkp_resolve_data(c, c->message);
+    for (int i = 0; i < plan->levels; i++) dkp_widen_range(own, plan->level[i]);
     if (status == DK_OK) status = dkp_check_given(plan, c);
-    if (status == DK_OK) status = dkp_find_range(run, plan);
+    if (status == DK_OK && dkp_needs_finite(&c->step_noise) && !plan->own.flow && !dkp_finite(own->highest))
+        status = dkp_fail(c->message, "the first level's sigma/alpha", own->highest, "finite for step_noise = torchsde");
     if (status != DK_OK) return status;
     status = dkp_get_memory(&memory, &bytes, &owned, dkp_workspace(plan, c, NULL, NULL), c->message);
     if (status != DK_OK) return status;
@@ -5501,11 +5481,6 @@ static void dkp_take_back(dk_run *run) {
     for (int k = 0; k < count; k++) dkp_mark_output(run, outputs[k], 1);
 }
 
-/* Whether a pass needs whole draws, which are asked for once. */
-static int dkp_takes_whole(const dk_run *run, const dk_pass *pass) {
-    return pass->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise));
-}
-
 enum { DKP_OPEN = 1, DKP_FRESH };
 
 /* Runs passes up to a fresh evaluation; 0 where there is none. */
@@ -5561,7 +5536,8 @@ static int dkp_next(dk_run *run) {
     }
     const dk_pass *next = &dkp_plan_of(run)->pass[own->pass];
     int waiting = own->state == DKP_WAITING, brief = run->size <= DKP_TILE, checked = !run->config.unchecked;
-    int simple = waiting && !run->config.backend && !dkp_takes_whole(run, next);
+    int whole = next->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)); /* draws, asked for once */
+    int simple = waiting && !run->config.backend && !whole;
     if (simple && brief && next->plain && (!checked || dkp_good(run, dkp_open_call(run)))) {
         dkp_run_plain(run, next); /* most of what short runs do */
         own->pass++;
@@ -8198,8 +8174,8 @@ static void dkp_begin_evaluation(dk_recorder *r, dkp_evaluation *v, dk_vec x, co
     memset(v, 0, sizeof *v);
     v->level = level, v->network = m;
     int blended = r->own->plan->own.masked && r->config->blend == DK_BLEND_BOTH;
-    v->x = dkp_keep_as(r, x, 'y', estimate);
-    if (blended) v->x = dkp_blend_with(r, v->x, dkp_known_at(r, level, r->own->fixed), 'y', r->own->plan->calls);
+    v->x = dkr_keep(r, x);
+    if (blended) v->x = dkp_blend_with(r, v->x, dkp_known_at(r, level, r->own->fixed), 'y', 0);
     v->call.shared = !x.of && !blended;
     v->call.level = *level, v->call.condition = m.condition, v->call.end = r->aim, v->call.condition_end = dkp_told(r->config, r->aim);
     v->call.input_scale = m.input_scale;
@@ -8257,7 +8233,7 @@ static dk_vec dkp_record_guidance(dk_recorder *r, const dkp_evaluation *v) {
         if (!P[k].of) continue;
         if (v->converted) P[k] = dkr_mix((m->d_x - s->d_x) / s->d_f, v->x, m->d_f / s->d_f, P[k]);
         if ((P[k].of || h->g.guider) && (v->converted || r->own->plan->number))
-            P[k] = dkp_store_as(r, P[k], 'y', r->own->plan->values, 0);
+            P[k] = dkp_store_as(r, P[k], 'y', 0, 0);
     }
     return dkp_guide(r, &h->g, h->weight, P);
 }
@@ -8329,7 +8305,7 @@ static int dkp_pinned(dk_recorder *r, int value, int slot) {
 
 static void dkp_pin(dk_recorder *r, int slot, dk_vec v) {
     if (r->status != DK_OK || !r->own->pace || r->own->pace->phase == DKP_PLAIN) return;
-    dkp_pinned(r, (int)dkp_store_as(r, v, 'y', r->own->plan->values, 0).at, slot);
+    dkp_pinned(r, (int)dkp_store_as(r, v, 'y', 0, 0).at, slot);
     r->own->pinned[r->own->judged] |= slot;
 }
 
