@@ -1598,6 +1598,7 @@ DK_API dk_status dk_config_for(dk_config *c, const char *model, struct dk_json *
 static const dk_sampler_info *dkp_peer_sampler(int i);
 static int dkp_quirk(const dk_recorder *r, int bits);
 static void dkp_count_timesteps(dk_recorder *r);
+static int dkp_uncorrected(const dk_recorder *r, int warmup);
 static double dkp_stage_in_time(dk_recorder *r, double share);
 static dk_vec dkp_pure_stage(dk_recorder *r, dk_vec D);
 struct dkp_history;
@@ -1611,6 +1612,7 @@ static const struct dkp_generator *dkp_generator_at(int i);
 #else
 #define dkp_quirk(r, bits) 0
 #define dkp_count_timesteps(r) ((void)0)
+#define dkp_uncorrected(r, warmup) (warmup)
 #define dkp_stage_in_time(r, share) (share)
 #define dkp_pure_stage(r, D) (D)
 #define dkp_other_average(r, past, n, from, span, average) 0
@@ -2750,10 +2752,14 @@ typedef struct dkp_recording {
     dk_recorder r; /* first: what recording functions see */
     dk_plan *plan;
     const dk_plan *room; /* counts for which there is memory; NULL: none */
-    const struct dkp_pace *pace;
-    dk_layout layout;
-    dk_row row;
-    int row_needs, storing, position, stage, judged, pinned[2], pin[3];
+    const struct dkp_pace *pace; /* of a run with step-size control; NULL: none */
+    dk_layout layout;            /* of the grid */
+    dk_row row;                  /* the open one, */
+    int row_needs;               /* and the last call whose output it needs; -1: none */
+    int storing;                 /* there has been room for everything */
+    int position;                /* in the plan so far, in rows and ends of passes */
+    int stage;                   /* evaluations of this step */
+    int judged, pinned[2], pin[3]; /* of an attempt with step-size control: that it ends, and what stays known behind it */
     int within;             /* a step, which dkr_step has begun and not ended; 2: and given to another function */
     int before;             /* rows and calls when it began, */
     dk_vec x;               /* and its state */
@@ -3078,11 +3084,6 @@ static dk_level dkp_plan_level(const dk_recorder *r, int i) {
 
 /* Level i of the stretch of steps that is being recorded. */
 static dk_level dkp_level(const dk_recorder *r, int i) { return dkp_plan_level(r, r->own->offset + i); }
-
-/* How many steps of the grid lie before the stretch and are not run. */
-static int dkp_left_out(const dk_recorder *r) {
-    return r->own->offset || !r->falling ? 0 : r->own->layout.steps - r->config->steps;
-}
 
 /* Where the stretch ends. */
 static dk_level dkp_goal(const dk_recorder *r) { return dkp_level(r, r->steps); }
@@ -3963,15 +3964,13 @@ static void dkp_multistep_predict(dk_recorder *r, dkp_multistep *m) {
    noise; afterwards all of it goes back up with the state, which the noise brought there. */
 static void dkp_record_multistep(dk_recorder *r, int classical) {
     const dk_sampler *s = &r->sampler;
-    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0, uncorrected = warmup;
-    int omitted = (int)s->quirk - dkp_left_out(r); /* corrections, with UNCORRECTED */
+    int warmup = classical && s->warmup <= r->steps ? s->warmup : 0, uncorrected = dkp_uncorrected(r, warmup);
     dkp_tableau tableau;
     dkp_multistep m;
     memset(&m, 0, sizeof m);
     m.classical = classical;
     if (s->rule != DK_RULE_GRADIENT && fabs(s->gamma) > 0)
         dkr_refuse(r, "sampler.gamma", s->gamma, "0 but for rule = gradient");
-    if (dkp_quirk(r, DK_QUIRK_UNCORRECTED) && omitted > warmup) uncorrected = omitted;
     if (warmup) dkp_read_tableau(r, &tableau);
     for (int i = 0; i < warmup && dkr_step(r); i++) {
         dk_vec slope = dkp_runge_kutta_step(r, &tableau, dkr_zero);
@@ -10237,6 +10236,17 @@ static void dkp_count_timesteps(dk_recorder *r) {
     double t = noisy->t - stride;
     *other = r->falling ? r->last : r->first;
     if (t > other->t) *other = dkp_at_t(&r->config->schedule, t);
+}
+
+/* How many steps of the grid lie before the stretch and are not run. */
+static int dkp_left_out(const dk_recorder *r) {
+    return r->own->offset || !r->falling ? 0 : r->own->layout.steps - r->config->steps;
+}
+
+/* The last step that is not corrected: the warm-up's, or as many as `quirk` says from the grid's begin on. */
+static int dkp_uncorrected(const dk_recorder *r, int warmup) {
+    int omitted = (int)r->sampler.quirk - dkp_left_out(r);
+    return dkp_quirk(r, DK_QUIRK_UNCORRECTED) && omitted > warmup ? omitted : warmup;
 }
 
 /* Where a stage at a share of t, or of its square root, stands, as a share of the way in lambda. */
