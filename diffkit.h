@@ -5324,7 +5324,8 @@ static void dkp_describe(const dk_run *run, dk_eval *e) {
     const dk_plan *p = dkp_plan_of(run);
     int index = p->pass[run->own.pass - 1].index, control = p->attempt;
     const dk_call *call = &p->call[index];
-    memset(e, 0, sizeof *e);
+    e->input = e->output = e->uncond_output = NULL;
+    e->input_half = e->output_half = e->uncond_output_half = NULL;
     e->t = call->condition, e->level = call->level, e->t_end = call->condition_end, e->end = call->end;
     e->step = run->own.pace.accepted + call->step, e->steps = control ? 0 : p->steps;
     e->call = run->own.pace.calls + index, e->calls = control ? 0 : p->calls;
