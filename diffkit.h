@@ -2235,8 +2235,7 @@ static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_
         return m;
     }
     double norm2 = a * a + s * s;
-    double scale =
-        l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
+    m.input_scale = l->alpha > l->sigma ? a / l->alpha : s / l->sigma; /* the better conditioned of two equals */
     switch (c->prediction) {
     case DK_PREDICT_EPS: m.d_x = dkp_over(1, a), m.d_f = -dkp_over(s, a); break;
     case DK_PREDICT_V:
@@ -2251,12 +2250,8 @@ static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_
         m.d_x = dkp_over(1, a), m.d_f = dkp_over(s * s, a);
         m.n_f = s > 0 ? -s : HUGE_VAL;
         break;
-    case DK_PREDICT_DEFAULT:
-    case DK_PREDICT_X0:
-    case DK_PREDICT_EDM:
-    case DK_PREDICT_COUNT: m.n_x = dkp_over(1, s), m.n_f = -dkp_over(a, s); break;
+    default: m.n_x = dkp_over(1, s), m.n_f = -dkp_over(a, s); break; /* X0 */
     }
-    m.input_scale = c->network_schedule.family == DK_FAMILY_DEFAULT ? 1 : scale;
     m.d_x *= m.input_scale, m.n_x *= m.input_scale;
     m.d_f *= sign, m.n_f *= sign;
     return m;
@@ -2266,7 +2261,8 @@ static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_
    alpha = 0 is an ordinary value. */
 static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
     dkp_model m = dkp_network_at(c, l, told);
-    double k = 1 + c->score_excess, share = dkp_pow(c->score_deviation, 2), all = share / k * l->alpha * l->alpha + l->sigma * l->sigma;
+    double k = 1 + c->score_excess, share = c->score_deviation * c->score_deviation;
+    double all = share / k * l->alpha * l->alpha + l->sigma * l->sigma;
     if (!(k < 1 || k > 1)) return m;
     if (!(share > 0)) all = l->alpha * l->alpha / k, share = 1; /* infinite against sigma */
     if (!(all > 0)) m.d_x = HUGE_VAL; /* pure noise has no such score */
