@@ -5302,17 +5302,18 @@ DKP_FAST
 
 /* An output begins as NaN: a short one as a whole, others at the last element of every sample, and of at most DKP_SUMS parts of
    it. So the check of outputs finds what the network leaves as it is, for little. */
-static void dkp_mark_output(const dk_run *run, int value, int branches) {
-    const size_t dim = run->dim, bytes = dkp_number_bytes(dkp_plan_of(run)->number), size = run->size * (size_t)branches;
-    char *output = (char *)dkp_at(run, value);
-    if (run->size <= DKP_TILE) {
-        memset(output, DKP_UNWRITTEN, size * bytes);
-        return;
-    }
-    const size_t chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
+DKP_ONCE static void dkp_mark_parts(const dk_run *run, char *output, size_t bytes, size_t size) {
+    const size_t dim = run->dim, chunk = dim > DKP_TILE ? dkp_chunk(dim) : (size_t)DKP_TILE;
     for (size_t done = 0; done < size; done += dim)
         for (size_t left = dim; left > 0; left -= left < chunk ? left : chunk)
             memset(output + (done + left - 1) * bytes, DKP_UNWRITTEN, bytes);
+}
+
+static void dkp_mark_output(const dk_run *run, int value, int branches) {
+    const size_t bytes = dkp_number_bytes(dkp_plan_of(run)->number), size = run->size * (size_t)branches;
+    char *output = (char *)dkp_at(run, value);
+    if (run->size <= DKP_TILE) memset(output, DKP_UNWRITTEN, size * bytes);
+    else dkp_mark_parts(run, output, bytes, size);
 }
 
 /* What is asked of the network, but for where it lies. */
@@ -9035,31 +9036,31 @@ DKP_INLINE void dkp_carry(const dkp_exponents *e, const char *v, dkp_blocks *all
     *all |= (w & ~e->signs) + e->lowest;
 }
 
-enum { DKP_LINE = 64, DKP_LINES = 4 * DKP_LINE }; /* bytes */
+enum { DKP_LINE = 64 }; /* bytes */
 
-/* Four stretches of so many bytes that begin so far apart are looked at side by side, since memory gives more at a time where it
-   is read in several places. The bytes are a constant where this is called. */
-DKP_INLINE int dkp_bad(const dkp_exponents *e, const char *v, size_t apart, size_t bytes) {
-    dkp_blocks all = {0};
-    uint64_t word[DKP_BLOCKS], any = 0;
-    for (size_t j = 0; j < bytes; j += sizeof all, v += sizeof all) {
-        dkp_carry(e, v, &all), dkp_carry(e, v + apart, &all);
-        dkp_carry(e, v + 2 * apart, &all), dkp_carry(e, v + 3 * apart, &all);
-    }
-    memcpy(word, &all, sizeof word);
-    for (int j = 0; j < DKP_BLOCKS; j++) any |= word[j];
-    return (any & e->signs) != 0;
+DKP_INLINE void dkp_carry_line(const dkp_exponents *e, const char *v, dkp_blocks *all) {
+    for (size_t j = 0; j < DKP_LINE / sizeof *all; j++) dkp_carry(e, v + j * sizeof *all, &all[j]);
 }
 
-/* Whether there is such a number in a line or more; the last one may be looked at twice. */
+/* Whether there is such a number in a line or more. Four quarters are looked at side by side, since memory gives more at a time
+   where it is read in several places. The last line may be looked at twice. */
 DKP_INLINE void dkp_look_plain(const dkp_exponents *e, const char *v, size_t bytes, int *bad) {
-    const size_t quarter = bytes / (4 * DKP_LINES) * DKP_LINES;
+    enum { PARTS = DKP_LINE / sizeof(dkp_blocks) };
+    const size_t quarter = bytes / (4 * DKP_LINE) * DKP_LINE;
+    dkp_blocks all[PARTS], found = {0};
+    uint64_t word[DKP_BLOCKS], any = 0;
     size_t i = 0;
-    *bad = 0;
-    for (; i < quarter; i += DKP_LINES) *bad |= dkp_bad(e, v + i, quarter, DKP_LINES);
-    for (i *= 4; i + DKP_LINES <= bytes; i += DKP_LINES) *bad |= dkp_bad(e, v + i, DKP_LINE, DKP_LINE);
-    for (; i + DKP_LINE <= bytes; i += DKP_LINE) *bad |= dkp_bad(e, v + i, 0, DKP_LINE);
-    if (i < bytes) *bad |= dkp_bad(e, v + bytes - DKP_LINE, 0, DKP_LINE);
+    for (int j = 0; j < PARTS; j++) all[j] = found;
+    dkp_carry_line(e, v + bytes - DKP_LINE, all);
+    for (; i < quarter; i += DKP_LINE) {
+        dkp_carry_line(e, v + i, all), dkp_carry_line(e, v + i + quarter, all);
+        dkp_carry_line(e, v + i + 2 * quarter, all), dkp_carry_line(e, v + i + 3 * quarter, all);
+    }
+    for (i *= 4; i + DKP_LINE < bytes; i += DKP_LINE) dkp_carry_line(e, v + i, all);
+    for (int j = 0; j < PARTS; j++) found |= all[j];
+    memcpy(word, &found, sizeof word);
+    for (int j = 0; j < DKP_BLOCKS; j++) any |= word[j];
+    *bad = (any & e->signs) != 0;
 }
 DKP_COMPILE_TWICE(dkp_look, (const dkp_exponents *e, const char *v, size_t bytes, int *bad), (e, v, bytes, bad))
 
