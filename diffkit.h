@@ -9263,6 +9263,8 @@ static int dkp_foresees(void) {
 #endif
 }
 
+DKP_SMALL
+
 /* What windows read that does not lie in tiles. Of vectors that no cache holds, what is only written goes past the caches. */
 static void dkp_look_ahead(dkp_window *w) {
     dkp_ahead *a = &w->ahead;
@@ -9476,6 +9478,8 @@ static size_t dkp_run_units(const dkp_work *work, int part, size_t first, size_t
     }
     return run->size;
 }
+
+DKP_FAST
 
 static void dkp_run_range(const dkp_work *work, int part, size_t first, size_t end) {
     size_t bad = dkp_run_units(work, part, first, end, NULL);
