@@ -23,11 +23,10 @@
                            >>decl-guidance  >>decl-sources  >>decl-config  >>decl-run
                            for samplers, callbacks, back ends and tools: >>decl-plan  >>decl-state
                            >>decl-recorder  >>decl-callbacks  >>decl-backend  >>decl-names  >>decl-quirks
-           Implementation  >>compilers  >>ahead  >>schedule  >>model  >>grid  >>recorder  >>tableaux  >>samplers  >>plan
-                           >>run
+           Implementation  >>compilers  >>ahead  >>schedule  >>model  >>grid  >>recorder  >>samplers  >>plan  >>run
        Book two: the machinery
-           >>math  >>text  >>noise  >>fields  >>checks  >>resolve  >>settings  >>guidance  >>control  >>slots
-           >>executor  >>saved
+           >>math  >>text  >>tableaux  >>noise  >>fields  >>checks  >>resolve  >>settings  >>guidance  >>control
+           >>slots  >>executor  >>saved
        Book three: other programs' ways, which DK_NO_PEERS leaves out
            >>decl-peers  >>quirks  >>levels  >>generators  >>names  >>json
 
@@ -1527,6 +1526,10 @@ static int dkp_read_real(const char **text, double *v);
 static dk_status dkp_unknown_sampler(dk_config *c, char *message);
 static dk_status dkp_unknown_grid(char *message, const char *part, const char *name);
 static dk_status dkp_unknown_schedule(char *message, const char *part, const char *name);
+struct dkp_tableau;
+struct dkp_phi_tableau;
+static dk_status dkp_parse_tableau(const char *text, struct dkp_tableau *t, char *message);
+static dk_status dkp_parse_exponential(const char *text, struct dkp_phi_tableau *m, char *message);
 
 /* what checks a config's fields, fills them in and sets them by text; */
 static int dkp_controlled(const dk_config *c);
@@ -1547,8 +1550,6 @@ static dk_status dkp_fill(const dk_noise_source *s, const dk_noise_request *q, v
    from, at the first level and at another; a step that is accepted or rejected. */
 enum { DKP_START, DKP_PLAIN, DKP_MEASURE, DKP_PROBE, DKP_ATTEMPT };
 
-struct dkp_tableau;
-struct dkp_phi_tableau;
 /* What recording functions ask: D where a step begins, which may be known; and whether a step's result is good enough. */
 static dk_vec dkp_denoise_first(dk_recorder *r);
 static dk_vec dkp_judge_runge_kutta(dk_recorder *r, const struct dkp_tableau *tableau, double h, const dk_vec *K,
@@ -3331,7 +3332,17 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     c->guidance = r->own->guidance;
 }
 
-/* ---------------------------------------------------------- >>tableaux  Tableaux and their texts */
+/* ------------------------------------------------------------------------ >>samplers  Samplers */
+
+/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_step, in coordinates of dkp_point_at. DDIM, DDPM and Euler
+   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
+   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
+   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
+   ten of them as in their papers.
+
+   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
+   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
+   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
 
 /* A Runge-Kutta tableau: row i, of i numbers, are the weights of the slopes 0 .. i - 1 for stage i; row `stages` is the
    result, the row after it that of the embedded method, if there is one. */
@@ -3355,60 +3366,6 @@ typedef struct dkp_phi_tableau {
 /* Where row i begins. */
 static int dkp_row(int i) { return i * (i - 1) / 2; }
 
-/* A number, and what it is divided or multiplied by. */
-static int dkp_read_fraction(const char **text, double *v) {
-    double factor;
-    if (!dkp_read_real(text, v)) return 0;
-    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
-        if (++*text, !dkp_read_real(text, &factor)) return 0;
-        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
-    }
-    return dkp_finite(*v);
-}
-
-static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
-    const char *at = text ? text : "";
-    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
-        double sum = 0, *a = &t->a[dkp_row(row)];
-        int n = 0;
-        const char *end = at += strspn(at, " \t\n");
-        while (n < row && dkp_read_fraction(&end, &a[n]) && strchr(" \t\n|~", *end))
-            sum += a[n++], at = end += strspn(end, " \t\n");
-        if (n == row && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
-            return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
-        if (n == row && !*at) {
-            t->stages = row - embedded, t->embedded = embedded;
-            return DK_OK;
-        }
-        if (n < row || embedded || (*at != '|' && *at != '~'))
-            return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
-                                   row, at);
-        embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* The order of a tableau's better method: the power of the step that the two methods' difference begins with, in the terms
-   A^j c^m of a slope, j + m = order - 1. 0: no such term differs up to 8. */
-static int dkp_order_of(const dkp_tableau *t) {
-    const double *better = &t->a[dkp_row(t->stages)], *embedded = better + t->stages;
-    for (int order = 1; order <= 8; order++)
-        for (int m = 0; m < order; m++) {
-            double v[DK_MAX_STAGES + 1], difference = 0;
-            for (int i = 0; i <= t->stages; i++) v[i] = 1;
-            for (int k = 1; k < order; k++)
-                for (int i = t->stages; i >= 0; i--) {
-                    double next = 0;
-                    for (int j = 0; j < i; j++) next += t->a[dkp_row(i) + j] * v[k <= m ? i : j];
-                    v[i] = next;
-                }
-            for (int i = 0; i <= t->stages; i++) difference += ((i < t->stages ? better[i] : 0) - embedded[i]) * v[i];
-            if (fabs(difference) > 1e-9) return order;
-        }
-    return 0;
-}
-
 static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double weight, double at) {
     const dkp_phi_term term = {(unsigned char)row, (unsigned char)column, (unsigned char)k, weight, at};
     if (m->terms == DKP_COUNT(m->term)) return 0;
@@ -3416,78 +3373,6 @@ static int dkp_put_phi(dkp_phi_tableau *m, int row, int column, int k, double we
     m->given |= column == 0;
     return 1;
 }
-
-/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
-static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
-    static const char *const digits = "0123456789abcdef";
-    int columns = m->stages ? m->stages : row;
-    double v, where = m->c[row];
-    if (strncmp(at, "by ", 3) == 0) {
-        for (at += 3; *at && strchr(digits, *at); at++) {
-            int j = (int)(strchr(digits, *at) - digits);
-            if (j < 1 || j >= columns) return NULL;
-            m->through[row] |= 1u << j;
-        }
-        *column = 0;
-        return at;
-    }
-    if (!dkp_read_fraction(&at, &v)) return NULL;
-    at += strspn(at, " ");
-    if (*at == ':') {
-        *column = v >= 0 && v < columns ? (int)v : -1;
-        return *column < 0 ? NULL : at + 1;
-    }
-    if (strncmp(at, "phi", 3) == 0) {
-        int k = at[3] - '0';
-        if (*column < 0 || k < 0 || k > 9) return NULL;
-        at += 4;
-        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
-        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
-    }
-    if (*stage || *column >= 0 || !(v > 0)) return NULL;
-    m->c[row] = v, *stage = 1;
-    return at;
-}
-
-static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
-    const char *at = text;
-    memset(m, 0, offsetof(dkp_phi_tableau, term));
-    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
-        int column = -1, stage = 0;
-        m->c[row] = 1;
-        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
-            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
-            if (!end) break;
-            at = end;
-        }
-        if (!stage && !m->stages) m->stages = row;
-        if (!*at && !stage) return DK_OK;
-        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
-            return dkp_fail_saying(message, DK_ERROR_CONFIG,
-                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
-                                   "\"%s\"",
-                                   row, at);
-        m->embedded = *at++ == '~';
-    }
-    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
-}
-
-/* A method of two stages can be judged by the first order step, whose row is empty. */
-static int dkp_has_embedded(const dkp_phi_tableau *m) {
-    return m->embedded || m->stages == 2;
-}
-
-/* ------------------------------------------------------------------------ >>samplers  Samplers */
-
-/* Where to look. Euler, Heun and all tableaux: dkp_runge_kutta_step, in coordinates of dkp_point_at. DDIM, DDPM and Euler
-   ancestral: dkp_record_ddim. DPM-Solver++ 2M and 3M, UniPC and their like: dkp_record_exponential_adams. LMS, PNDM and
-   iPNDM: dkp_record_adams. DPM-Solver++ 2S: dkp_singlestep. Exponential Runge-Kutta: dkp_phi_step. EDM's churn is
-   dkp_churn, before any sampler's step. The table of samplers at the end says what each name sets. examples/samplers.c has
-   ten of them as in their papers.
-
-   A recording function begins with dkr_reads. Its words: dkp_ddim_step, the first order step; dkp_noise_split and
-   dkp_add_noise, a step down and noise back up; dkp_point_at and dkp_transfer, a gauge's coordinates and a step along a
-   slope; dkp_gauge_lambda; dkp_average, the polynomial through past estimates. */
 
 /* Where noise injection splits a step: go down to `down` without noise, then add up * z. */
 typedef struct dkp_split {
@@ -6247,6 +6132,122 @@ static dk_status dkp_fail_sampler(dk_config *c, char *message) {
     return dkp_fail_saying(message, DK_ERROR_CONFIG,
                            "sampler = \"%s\": must be taken by its name with dk_config_set, or have its function in record",
                            c->sampler.name);
+}
+
+/* ------------------------------------------------------------------ >>tableaux  Tableaux as text */
+
+/* A number, and what it is divided or multiplied by. */
+static int dkp_read_fraction(const char **text, double *v) {
+    double factor;
+    if (!dkp_read_real(text, v)) return 0;
+    for (char sign = **text; sign == '/' || sign == '*'; sign = **text) {
+        if (++*text, !dkp_read_real(text, &factor)) return 0;
+        *v = sign == '/' ? dkp_over(*v, factor) : *v * factor;
+    }
+    return dkp_finite(*v);
+}
+
+static dk_status dkp_parse_tableau(const char *text, dkp_tableau *t, char *message) {
+    const char *at = text ? text : "";
+    for (int row = 1, embedded = 0; row <= DK_MAX_STAGES + embedded; row++) {
+        double sum = 0, *a = &t->a[dkp_row(row)];
+        int n = 0;
+        const char *end = at += strspn(at, " \t\n");
+        while (n < row && dkp_read_fraction(&end, &a[n]) && strchr(" \t\n|~", *end))
+            sum += a[n++], at = end += strspn(end, " \t\n");
+        if (n == row && (!*at || *at == '~') && !(fabs(sum - 1) < 1e-3))
+            return dkp_fail(message, "sum of b in sampler.tableau", sum, "1");
+        if (n == row && !*at) {
+            t->stages = row - embedded, t->embedded = embedded;
+            return DK_OK;
+        }
+        if (n < row || embedded || (*at != '|' && *at != '~'))
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.tableau: must have %d numbers or fractions; it goes wrong at \"%s\"", row,
+                                   row, at);
+        embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.tableau", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* The order of a tableau's better method: the power of the step that the two methods' difference begins with, in the terms
+   A^j c^m of a slope, j + m = order - 1. 0: no such term differs up to 8. */
+static int dkp_order_of(const dkp_tableau *t) {
+    const double *better = &t->a[dkp_row(t->stages)], *embedded = better + t->stages;
+    for (int order = 1; order <= 8; order++)
+        for (int m = 0; m < order; m++) {
+            double v[DK_MAX_STAGES + 1], difference = 0;
+            for (int i = 0; i <= t->stages; i++) v[i] = 1;
+            for (int k = 1; k < order; k++)
+                for (int i = t->stages; i >= 0; i--) {
+                    double next = 0;
+                    for (int j = 0; j < i; j++) next += t->a[dkp_row(i) + j] * v[k <= m ? i : j];
+                    v[i] = next;
+                }
+            for (int i = 0; i <= t->stages; i++) difference += ((i < t->stages ? better[i] : 0) - embedded[i]) * v[i];
+            if (fabs(difference) > 1e-9) return order;
+        }
+    return 0;
+}
+
+/* One item of a row: "by" and columns, a column, a term, or, before all of these, c. Returns where it ends. */
+static const char *dkp_parse_phi(const char *at, dkp_phi_tableau *m, int row, int *column, int *stage) {
+    static const char *const digits = "0123456789abcdef";
+    int columns = m->stages ? m->stages : row;
+    double v, where = m->c[row];
+    if (strncmp(at, "by ", 3) == 0) {
+        for (at += 3; *at && strchr(digits, *at); at++) {
+            int j = (int)(strchr(digits, *at) - digits);
+            if (j < 1 || j >= columns) return NULL;
+            m->through[row] |= 1u << j;
+        }
+        *column = 0;
+        return at;
+    }
+    if (!dkp_read_fraction(&at, &v)) return NULL;
+    at += strspn(at, " ");
+    if (*at == ':') {
+        *column = v >= 0 && v < columns ? (int)v : -1;
+        return *column < 0 ? NULL : at + 1;
+    }
+    if (strncmp(at, "phi", 3) == 0) {
+        int k = at[3] - '0';
+        if (*column < 0 || k < 0 || k > 9) return NULL;
+        at += 4;
+        if (*at == '(' && (at++, !dkp_read_fraction(&at, &where) || *at++ != ')')) return NULL;
+        return where >= 0 && dkp_put_phi(m, row, *column, k, v, where) ? at : NULL;
+    }
+    if (*stage || *column >= 0 || !(v > 0)) return NULL;
+    m->c[row] = v, *stage = 1;
+    return at;
+}
+
+static dk_status dkp_parse_exponential(const char *text, dkp_phi_tableau *m, char *message) {
+    const char *at = text;
+    memset(m, 0, offsetof(dkp_phi_tableau, term));
+    for (int row = 1; row <= DK_MAX_STAGES + m->embedded; row++) {
+        int column = -1, stage = 0;
+        m->c[row] = 1;
+        while (at += strspn(at, " \t\n,"), *at && *at != '|' && *at != '~') {
+            const char *end = dkp_parse_phi(at, m, row, &column, &stage);
+            if (!end) break;
+            at = end;
+        }
+        if (!stage && !m->stages) m->stages = row;
+        if (!*at && !stage) return DK_OK;
+        if (stage ? *at != '|' || m->embedded : *at != '~' || m->embedded)
+            return dkp_fail_saying(message, DK_ERROR_CONFIG,
+                                   "row %d of sampler.exponential: must be c, then \"by 12\" or \"1: 2 phi2\"; it goes wrong at "
+                                   "\"%s\"",
+                                   row, at);
+        m->embedded = *at++ == '~';
+    }
+    return dkp_fail(message, "stages of sampler.exponential", DK_MAX_STAGES + 1, "1 .. 16");
+}
+
+/* A method of two stages can be judged by the first order step, whose row is empty. */
+static int dkp_has_embedded(const dkp_phi_tableau *m) {
+    return m->embedded || m->stages == 2;
 }
 
 /* ------------------------------------------------------------------------------ >>noise  Noise */
