@@ -6852,7 +6852,7 @@ enum {
 };
 #undef DKP_FACT
 #define DKP_FAMILY(name) ((uint64_t)1 << DK_FAMILY_##name)
-#define DKP_FAMILIES_BUT(name) ((((uint64_t)1 << DK_FAMILY_COUNT) - 1) ^ DKP_FAMILY(name))
+#define DKP_FAMILIES_BUT(name) ((((uint64_t)1 << DK_FAMILY_COUNT) - 1) ^ ((uint64_t)1 << DK_FAMILY_##name))
 #define DKP_SPACED(name) (uint64_t)1 << (DKP_IF_SPACING + (int)DK_SPACING_##name)
 #define DKP_IF(fact) ((uint64_t)1 << DKP_IF_##fact)
 #ifdef DK_NO_PEERS
