@@ -2065,7 +2065,7 @@ static double dkp_discrete_time(const dk_schedule *s, dk_level l, double noise_l
         int k = known ? (first + last) / 2 * d.stride : low + 1;
         double abar = known ? s->alphas_cumprod[k / d.stride] : dkp_next_abar(&d, low, at_low);
         int below = abar > product;
-        if (s->zero_terminal_snr || fabs(abar - product) <= 1e-6 * product)
+        if (s->zero_terminal_snr || product < 1e-300 || fabs(abar - product) <= 1e-6 * product) /* a square may underflow */
             below = dk_noise_level(dkp_discrete_level(&d, k, abar)) <= noise_level;
         if (below) low = k, at_low = abar;
         else high = k, at_high = abar;
@@ -2267,7 +2267,7 @@ static dkp_model dkp_network_at(const dk_config *c, const dk_level *l, const dk_
    alpha = 0 is an ordinary value. */
 static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_level *told) {
     dkp_model m = dkp_network_at(c, l, told);
-    double k = 1 + c->score_excess, share = c->score_deviation * c->score_deviation;
+    double k = 1 + c->score_excess, share = dkp_pow(c->score_deviation, 2);
     double all = share / k * l->alpha * l->alpha + l->sigma * l->sigma;
     if (!(k < 1 || k > 1)) return m;
     if (!(share > 0)) all = l->alpha * l->alpha / k, share = 1; /* infinite against sigma */
@@ -3316,6 +3316,7 @@ static void dkp_record_all(dk_recorder *r, dk_config *c, dk_plan *plan, const dk
     plan->own.guided = c->guidance.guider ? 1 + c->guidance.memory : 0;
     r->steps = plan->steps = pace ? 1 : dkp_way_steps(c);
     plan->levels = r->steps + 1, plan->draws = 1, plan->own.flow = dkp_flow_unit(&c->schedule);
+    if (DKP_STORING(r, draws)) memset(plan->draw, 0, sizeof *plan->draw); /* nothing is drawn for a state that is given */
     for (int i = 0; i < plan->levels && !known; i++)
         plan->level[i] = !pace ? dkp_way_level(&r->own->layout, i) : i ? pace->to : pace->from;
     r->from = r->to = dkp_level(r, 0);

@@ -203,6 +203,22 @@ static void draws_have_addresses(void **state) {
     dk_end(&run);
 }
 
+static void a_state_that_is_given_has_no_draw(void **state) {
+    static unsigned char memory[1 << 17];
+    dk_config c = bare(NULL, "sampler=euler start=state");
+    dk_real x[BACKEND_SIZE] = {0};
+    dk_noise_source source;
+    dk_noise_request q;
+    dk_run run;
+    (void)state;
+    memset(memory, 0xA5, sizeof memory);
+    assert_int_equal(dk_begin(&run, &c, x, memory, sizeof memory), DK_OK);
+    assert_int_equal(dk_run_draw(&run, 0, &source, &q), DK_OK);
+    check_near(q.from, 0, 0, "from");
+    check_near(q.to, 0, 0, "to");
+    dk_end(&run);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_queue_gives_the_hosts_bits),
@@ -212,6 +228,7 @@ int main(void) {
         cmocka_unit_test(what_begin_refuses_does_not_begin),
         cmocka_unit_test(get_that_fails_is_said),
         cmocka_unit_test(draws_have_addresses),
+        cmocka_unit_test(a_state_that_is_given_has_no_draw),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,6 +103,17 @@ static void discrete_schedules_match_reference_tables(void **state) {
     }
 }
 
+/* The square of alpha is 0 there. */
+static void times_of_very_high_noise_levels_are_found(void **state) {
+    dk_schedule s = dk_schedule_named("vp_linear");
+    (void)state;
+    s.beta_min = 0.95;
+    for (int t = 500; t < 558; t += 3) {
+        dk_level l = dk_level_at(&s, DK_UNIT_T, t + 0.5);
+        check_near(dk_level_at(&s, DK_UNIT_SIGMA, dk_noise_level(l)).t, t + 0.5, 1e-9, "t");
+    }
+}
+
 static void ends_are_exact(void **state) {
     static const struct {
         const char *name;
@@ -1110,6 +1121,7 @@ int main(void) {
         cmocka_unit_test(schedules_follow_their_papers),
         cmocka_unit_test(shifted_flow_is_esser_2024_eq_23),
         cmocka_unit_test(discrete_schedules_match_reference_tables),
+        cmocka_unit_test(times_of_very_high_noise_levels_are_found),
         cmocka_unit_test(ends_are_exact),
         cmocka_unit_test(table_is_linear_in_lambda_between_timesteps),
         cmocka_unit_test(slopes_are_derivatives),
