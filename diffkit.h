@@ -5424,8 +5424,9 @@ static int dkp_next(dk_run *run) {
     }
     const dk_pass *next = &dkp_plan_of(run)->pass[own->pass];
     int waiting = own->state == DKP_WAITING, brief = run->size <= DKP_TILE, checked = !run->config.unchecked;
-    int whole = next->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)); /* draws, asked for once */
-    int simple = waiting && !run->config.backend && !whole;
+    /* where no evaluation is out there may be no next pass; draws of whole sources are asked for once */
+    int simple = waiting && !run->config.backend &&
+                 !(next->noises && (dkp_whole(&run->config.noise) || dkp_whole(&run->config.step_noise)));
     if (simple && brief && next->plain && (!checked || dkp_good(run, dkp_open_call(run)))) {
         dkp_run_plain(run, next); /* most of what short runs do */
         own->pass++;
