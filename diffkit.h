@@ -768,7 +768,7 @@ struct dk_config {
                                      Zero: the same. EDM prediction needs x/alpha and sigma/alpha only; there
                                      this schedule decides no more than the number that the network is told */
     dk_unit condition;         /* zero: by prediction and family */
-    double condition_scale, condition_offset; /* the network is told scale (0: 1) * number + offset */
+    double condition_scale, condition_offset; /* the network is told scale * number + offset; a scale of 0 is 1 */
     dk_rounding condition_rounding;           /* of the number that it is told */
     int negated;          /* 1: the network gives minus its prediction: velocity towards data, EDM's raw v */
     dk_number number;     /* of the network's input and output; the state is in dk_real */
@@ -1071,9 +1071,12 @@ typedef struct dkp_pace {
                    4: the same without a hook */
 } dkp_pace;
 
-/* About to run a pass, and what ended the one before is not done; an evaluation is out; at the end; what ended the pass before
-   is done: its norm, hook or guider. */
-typedef enum dkp_run_state { DKP_BETWEEN, DKP_WAITING, DKP_FINISHED, DKP_CROSSED } dkp_run_state;
+typedef enum dkp_run_state {
+    DKP_BETWEEN, /* a pass is next; the norm, hook or guider that ended the one before is to be done first */
+    DKP_WAITING, /* an evaluation is out */
+    DKP_FINISHED,
+    DKP_CROSSED /* a pass is next, and that is done */
+} dkp_run_state;
 
 /* What a run keeps for itself: private. Nothing in it points into the run, which may be moved. */
 typedef struct dkp_run {
@@ -2281,7 +2284,7 @@ static dkp_model dkp_model_at(const dk_config *c, const dk_level *l, const dk_le
 
 /* -------------------------------------------------------------------------- >>grid  Time grids */
 
-/* Rows in the order of dk_spacing. CUSTOM, RESAMPLE and LEVELS have no range (L). */
+/* Rows in the order of dk_spacing. The last three, CUSTOM, RESAMPLE and LEVELS, have no range: trait L. */
 typedef struct dkp_spacing {
     char traits[4];
     unsigned char final, n;
@@ -2761,7 +2764,9 @@ typedef struct dkp_recording {
     int storing;                 /* there has been room for everything */
     int position;                /* in the plan so far, in rows and ends of passes */
     int stage;                   /* evaluations of this step */
-    int judged, pinned[2], pin[3]; /* of an attempt with step-size control: that it ends, and what stays known behind it */
+    int judged;                  /* step-size control: the step's error has been measured */
+    int pinned[2];               /* slots that were filled before that, and after it: a bit each */
+    int pin[3];                  /* the value in each slot */
     int within;             /* a step, which dkr_step has begun and not ended; 2: and given to another function */
     int before;             /* rows and calls when it began, */
     dk_vec x;               /* and its state */
